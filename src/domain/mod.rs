@@ -1,0 +1,21 @@
+//! The words of the field as types, and the state machines as pure functions.
+//!
+//! No async, no SDK, no SQL, no clock of its own. Everything above speaks in
+//! these types.
+
+mod address;
+mod ids;
+mod pull;
+mod query;
+mod report;
+mod verdict;
+
+pub use address::{AddressError, MailboxAddress};
+pub use ids::{
+    ApiKeyId, CampaignId, EventId, Id, IdError, IdKind, JobId, LetterId, PullId, RemediationId,
+    ReportId, SubmissionId, TenantId, kinds,
+};
+pub use pull::{Desired, Effect, Observed, Place, PullRole, PullSnapshot, Standing, next_effect};
+pub use query::{Locator, LocatorError, MailboxRef, MessageQuery, Provider};
+pub use report::{EvidenceState, ReportClient, ReportReason, ReportStatus};
+pub use verdict::{Assessment, Signal, Verdict, VerdictSource};

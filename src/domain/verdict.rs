@@ -1,0 +1,142 @@
+//! Verdicts and what they rest on.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// What a submission was judged to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Meant to harm: phishing, malware, fraud.
+    Malicious,
+    /// Signs of harm, not enough to act on alone.
+    Suspicious,
+    /// Unwanted, not dangerous.
+    Spam,
+    /// Newsletters, marketing, notifications.
+    Bulk,
+    /// Ordinary mail.
+    Benign,
+    /// A phishing exercise.
+    Simulation,
+    /// Not enough evidence; an analyst must look.
+    Unknown,
+}
+
+impl Verdict {
+    /// All verdicts, worst first.
+    pub const ALL: [Self; 7] = [
+        Self::Malicious,
+        Self::Suspicious,
+        Self::Spam,
+        Self::Bulk,
+        Self::Benign,
+        Self::Simulation,
+        Self::Unknown,
+    ];
+
+    /// The name used in rows and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malicious => "malicious",
+            Self::Suspicious => "suspicious",
+            Self::Spam => "spam",
+            Self::Bulk => "bulk",
+            Self::Benign => "benign",
+            Self::Simulation => "simulation",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether an analyst has to look before the case can close.
+    #[must_use]
+    pub const fn needs_review(self) -> bool {
+        matches!(self, Self::Suspicious | Self::Unknown)
+    }
+
+    /// Whether a reporter's quarantined copy goes back where it was.
+    #[must_use]
+    pub const fn returns_copy(self) -> bool {
+        matches!(self, Self::Bulk | Self::Benign | Self::Simulation)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A word that is no verdict.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[error("not a verdict: use malicious, suspicious, spam, bulk, benign, simulation or unknown")]
+pub struct VerdictError;
+
+impl FromStr for Verdict {
+    type Err = VerdictError;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|v| v.as_str() == s)
+            .ok_or(VerdictError)
+    }
+}
+
+/// Who decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerdictSource {
+    /// The policy, from an assessment.
+    Policy,
+    /// A person.
+    Analyst,
+}
+
+impl VerdictSource {
+    /// The name used in rows and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Analyst => "analyst",
+        }
+    }
+}
+
+/// One reason: a stable id, its evidence in plain words, where it was seen, and
+/// how much it weighed (log-odds; positive speaks for malice).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    /// Stable id, e.g. `url.lookalike_domain`.
+    pub id: String,
+    /// Evidence class; a pull on policy alone needs two different ones.
+    pub class: String,
+    /// Plain words for an analyst. Attacker text inside is defanged and capped.
+    pub evidence: String,
+    /// Where in the message, e.g. `header:From`, `body:html`, `attachment:2`.
+    pub place: String,
+    /// Log-odds added to the score.
+    pub weight: f64,
+}
+
+/// A score with its reasons. Never a bare number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assessment {
+    /// What the engine concludes.
+    pub verdict: Verdict,
+    /// Probability that the message is malicious, 0 to 1.
+    pub score: f64,
+    /// The reasons, heaviest first.
+    pub signals: Vec<Signal>,
+    /// Version of the rules that judged.
+    pub rules_version: String,
+    /// Whether policy may pull on this assessment without a person: malicious,
+    /// at least two independent evidence classes, no defect that makes the
+    /// message ambiguous, no exclusion (internal authenticated sender, too old).
+    pub may_pull: bool,
+    /// Why not, when it may not.
+    pub hold_reason: Option<String>,
+}

@@ -1,0 +1,36 @@
+//! Unhook: the closed loop for reported mail.
+//!
+//! This file is the map. Each room says in its own `//!` why it exists and what
+//! it may not touch; `tests/architecture.rs` holds the rooms to it. Layers, a
+//! room using only rooms further down:
+//!
+//! ```text
+//! main | demo
+//! http, auth
+//! intake, triage, remediation
+//! app
+//! jobs | store, mailbox, notify, enrich
+//! verdict
+//! message | config, clock, domain
+//! sim                     (sees only message and domain)
+//! ```
+
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod enrich;
+pub mod http;
+pub mod intake;
+pub mod jobs;
+pub mod mailbox;
+pub mod message;
+pub mod notify;
+pub mod remediation;
+#[cfg(feature = "sim")]
+pub mod sim;
+pub mod store;
+pub mod triage;
+pub mod verdict;

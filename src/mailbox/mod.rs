@@ -1,0 +1,269 @@
+//! The mailboxes of the organisation, in our verbs.
+//!
+//! One trait, two wires: `graph/` (Microsoft 365) and `gmail/` (Google
+//! Workspace). Only this room may use the providers' SDKs. Every method makes
+//! provider calls; none of them writes to the database. A `match` on the
+//! provider stands nowhere outside this room.
+
+pub mod gmail;
+pub mod graph;
+pub mod pace;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+
+use crate::domain::{Locator, MailboxAddress, MailboxRef, MessageQuery, Place, Provider};
+
+/// What a provider can do, so that callers need not ask which one it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// `search` honours [`MessageQuery::phrases`] in the same call as the ids.
+    pub searches_phrases: bool,
+    /// `insert` puts a finished message into a mailbox without sending it.
+    pub inserts: bool,
+    /// How many mailboxes one `search` call takes at most.
+    pub search_width: usize,
+}
+
+/// One page of the organisation's mailboxes.
+#[derive(Debug, Clone, Default)]
+pub struct MailboxPage {
+    /// The mailboxes, in the directory's order.
+    pub mailboxes: Vec<MailboxEntry>,
+    /// Opaque continuation, absent on the last page.
+    pub next: Option<String>,
+}
+
+/// A mailbox and every address that reaches it.
+#[derive(Debug, Clone)]
+pub struct MailboxEntry {
+    /// The mailbox.
+    pub mailbox: MailboxRef,
+    /// Other addresses (aliases, proxy addresses), primary not included.
+    pub aliases: Vec<MailboxAddress>,
+    /// The name shown in the directory.
+    pub display_name: Option<String>,
+    /// Stable identity of the person: Entra object id, Google user id (`sub`).
+    pub subject: Option<String>,
+}
+
+/// What a client said about the reported item. All of it is unproven.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ItemHint {
+    /// Graph REST or EWS id, or Gmail message id (`msg-f:` form allowed).
+    pub item_id: Option<String>,
+    /// Message-ID, with or without angle brackets.
+    pub internet_message_id: Option<String>,
+}
+
+/// A message seen in a mailbox.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Where it is found again.
+    pub locator: Locator,
+    /// Folder or labels, and state.
+    pub place: Place,
+    /// The platform's own received time.
+    pub received: Option<DateTime<Utc>>,
+    /// What it holds, to verify it by.
+    pub content: Content,
+}
+
+/// A message's content as far as the provider gave it in one call.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Only that it exists (Gmail list): look before acting on it.
+    Unread,
+    /// Chosen fields (Graph).
+    Fields(Fields),
+    /// The whole message (Gmail raw).
+    Raw(Bytes),
+}
+
+/// The fields Graph gives beside a message.
+#[derive(Debug, Clone, Default)]
+pub struct Fields {
+    /// `internetMessageId` without angle brackets.
+    pub message_id: Option<String>,
+    /// Sender's address as shown.
+    pub from: Option<String>,
+    /// Subject.
+    pub subject: Option<String>,
+    /// To and Cc addresses.
+    pub recipients: Vec<MailboxAddress>,
+    /// Body text or HTML; absent when not asked for.
+    pub body: Option<String>,
+    /// Whether `body` is HTML.
+    pub body_is_html: bool,
+}
+
+/// A move into quarantine that has been decided and whose intent is durable.
+#[derive(Debug, Clone)]
+pub struct QuarantineMove {
+    /// The copy.
+    pub locator: Locator,
+    /// Where it was when it was looked at.
+    pub from: Place,
+    /// The quarantine of its mailbox, from [`MailProvider::quarantine_of`].
+    pub quarantine: String,
+}
+
+/// A move back.
+#[derive(Debug, Clone)]
+pub struct RestoreMove {
+    /// The copy.
+    pub locator: Locator,
+    /// Where it was before it was pulled.
+    pub to: Place,
+    /// The quarantine it lies in.
+    pub quarantine: String,
+}
+
+/// The end of a move back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// Where it lies now.
+    pub place: Place,
+    /// Set when the original folder was gone and the Inbox was used.
+    pub fallback_to_inbox: bool,
+}
+
+/// One line of `doctor`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// What was checked.
+    pub subject: String,
+    /// Whether it is in order.
+    pub ok: bool,
+    /// The result in plain words, with what to do when it is not in order.
+    pub detail: String,
+}
+
+/// Why a provider call did not give what was asked. Each one carries its
+/// consequence, see [`MailboxError::disposition`].
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum MailboxError {
+    /// 429, 503 with Retry-After, Gmail 403 `rateLimitExceeded`. Not executed.
+    #[error("throttled by the provider")]
+    Throttled {
+        /// How long the provider asked to wait, unclamped; absent if it did not say.
+        retry_after: Option<Duration>,
+    },
+    /// The credential was refused (token endpoint or 401): an administrator must act.
+    #[error("the provider refused the credential: {0}")]
+    Unauthorized(String),
+    /// The credential lacks a permission for this mailbox.
+    #[error("the provider denies access: {0}")]
+    Forbidden(String),
+    /// There is no mailbox behind the directory entry (no licence, on premises).
+    #[error("no mailbox there: {0}")]
+    NoMailbox(String),
+    /// The message (or folder) is not there any more.
+    #[error("not there any more")]
+    Gone,
+    /// Not executed: refused connection, 5xx on a read, overload. Safe to repeat.
+    #[error("the provider is unavailable: {0}")]
+    Unavailable(String),
+    /// A change was sent and no answer came back: it may or may not have
+    /// happened. Look before doing it again.
+    #[error("outcome unknown: {0}")]
+    OutcomeUnknown(String),
+    /// The provider refused the request for good (another 4xx).
+    #[error("refused by the provider: {status} {code}")]
+    Rejected {
+        /// HTTP status.
+        status: u16,
+        /// The provider's error code or reason.
+        code: String,
+    },
+    /// The answer was not of the documented form.
+    #[error("answer not understood: {0}")]
+    Malformed(String),
+}
+
+/// What to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// Try again after this long, or after our own back-off if absent.
+    Retry(Option<Duration>),
+    /// The world is already as wanted, or there is nothing to do.
+    Settle,
+    /// Do not try again; record it.
+    GiveUp,
+    /// Hold the work until an administrator has acted.
+    NeedsAdmin,
+}
+
+impl MailboxError {
+    /// The decision an error carries.
+    #[must_use]
+    pub const fn disposition(&self) -> Disposition {
+        match self {
+            Self::Throttled { retry_after } => Disposition::Retry(*retry_after),
+            Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Malformed(_) => {
+                Disposition::Retry(None)
+            }
+            Self::Unauthorized(_) => Disposition::NeedsAdmin,
+            Self::Gone => Disposition::Settle,
+            Self::Forbidden(_) | Self::NoMailbox(_) | Self::Rejected { .. } => Disposition::GiveUp,
+        }
+    }
+}
+
+/// A mail platform in our verbs. Methods that take slices give exactly one
+/// answer for each input, in order; a provider that can, batches them.
+#[async_trait]
+pub trait MailProvider: Send + Sync {
+    /// Which platform.
+    fn provider(&self) -> Provider;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// A page of the organisation's mailboxes; `cursor` is `None` for the first.
+    async fn mailboxes(&self, cursor: Option<&str>) -> Result<MailboxPage, MailboxError>;
+
+    /// The addresses behind a group or distribution list, nested ones
+    /// flattened; `None` when the address is no group of this directory.
+    async fn expand(
+        &self,
+        address: &MailboxAddress,
+    ) -> Result<Option<Vec<MailboxAddress>>, MailboxError>;
+
+    /// The items of `mailbox` that the hint may mean: at most one by item id;
+    /// by Message-ID possibly several, since senders choose it.
+    async fn find(&self, mailbox: &MailboxRef, hint: &ItemHint) -> Result<Vec<Seen>, MailboxError>;
+
+    /// Searches each mailbox once (all folders, Junk/Spam and Trash included).
+    async fn search(
+        &self,
+        mailboxes: &[MailboxRef],
+        query: &MessageQuery,
+    ) -> Vec<Result<Vec<Seen>, MailboxError>>;
+
+    /// The whole message. Graph regenerates it; Gmail gives it as received.
+    async fn fetch_raw(&self, locator: &Locator) -> Result<Bytes, MailboxError>;
+
+    /// What stands at each locator now, with content to verify it by; `None`
+    /// when it is gone. One call a locator.
+    async fn inspect(&self, locators: &[Locator]) -> Vec<Result<Option<Seen>, MailboxError>>;
+
+    /// The quarantine (hidden folder id, label id) of each mailbox, created
+    /// where it does not exist yet; cached.
+    async fn quarantine_of(&self, mailboxes: &[MailboxRef]) -> Vec<Result<String, MailboxError>>;
+
+    /// Moves copies into quarantine; the answer is where each lies afterwards.
+    async fn quarantine(&self, moves: &[QuarantineMove]) -> Vec<Result<Place, MailboxError>>;
+
+    /// Moves copies back with folder or labels, read and flag state.
+    async fn restore(&self, moves: &[RestoreMove]) -> Vec<Result<Restored, MailboxError>>;
+
+    /// Puts a finished message into the mailbox's inbox, unread.
+    async fn insert(&self, mailbox: &MailboxRef, raw: &[u8]) -> Result<Locator, MailboxError>;
+
+    /// Checks credentials, granted permissions and reach, for `doctor`.
+    async fn check(&self) -> Vec<Finding>;
+}
