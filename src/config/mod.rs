@@ -1,1 +1,15 @@
-//! config.
+//! The configuration: one section a file, nothing else reads environment or files.
+//!
+//! May use nothing but `domain` and `clock`.
+
+pub mod blobs;
+pub mod database;
+pub mod google;
+pub mod graph;
+pub mod log;
+pub mod notify;
+pub mod organisation;
+pub mod policy;
+pub mod reporters;
+pub mod server;
+pub mod workers;

@@ -1,1 +1,5 @@
-//! http.
+//! Routes, the error table, the API and the console.
+
+pub mod api;
+pub mod console;
+pub mod hooks;
