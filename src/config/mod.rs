@@ -13,3 +13,11 @@ pub mod policy;
 pub mod reporters;
 pub mod server;
 pub mod workers;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the rows live.
+    pub database: database::Database,
+}

@@ -1,1 +1,3 @@
-//! remediation.
+//! Finding and pulling every copy, and putting them back.
+
+pub mod undo;
