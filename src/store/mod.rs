@@ -259,6 +259,9 @@ pub struct Scope<'a, C> {
     tenant: String,
 }
 
+/// Reads and writes inside a change; see [`Tx::of`].
+pub type Rows<'a> = Scope<'a, DatabaseTransaction>;
+
 fn millis(at: chrono::DateTime<chrono::Utc>) -> i64 {
     at.timestamp_millis()
 }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ActiveValue::{NotSet, Set}, ColumnTrait as _, ConnectionTrait, DatabaseTransaction,
+    EntityTrait as _, ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, OnConflict},
 };
 
@@ -382,12 +382,84 @@ impl Scope<'_, DatabaseTransaction> {
         Ok(new)
     }
 
-    /// Writes a pull's state back.
+    /// Writes back what was seen and done. What is wanted, and by which
+    /// decision, is left alone: a decision may have changed meanwhile.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn save_pull(&self, pull: &Pull) -> Result<(), StoreError> {
-        entity::Entity::update(self.pull_row(pull)?).exec(self.conn).await?;
+        let row = entity::ActiveModel {
+            desired: NotSet,
+            decision_version: NotSet,
+            campaign_id: NotSet,
+            submission_id: NotSet,
+            ..self.pull_row(pull)?
+        };
+        entity::Entity::update(row).exec(self.conn).await?;
+        Ok(())
+    }
+
+    /// What is wanted now for these copies; read inside the transaction that
+    /// records an intent.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn desired_now(
+        &self,
+        ids: &[PullId],
+    ) -> Result<std::collections::HashMap<PullId, Desired>, StoreError> {
+        let rows: Vec<(String, String)> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Id)
+            .column(entity::Column::Desired)
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Id.is_in(ids.iter().map(ToString::to_string)))
+            .into_tuple()
+            .all(self.conn)
+            .await?;
+        rows.into_iter()
+            .map(|(id, desired)| Ok((parse(&id, "pull.id")?, parse(&desired, "pull.desired")?)))
+            .collect()
+    }
+
+    /// A new decision for one copy.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn desire_one(
+        &self,
+        id: PullId,
+        desired: Desired,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        use entity::Column as C;
+        entity::Entity::update_many()
+            .col_expr(C::Desired, Expr::value(desired.as_str()))
+            .col_expr(C::RunAfter, Expr::value(millis(now)))
+            .col_expr(C::Attempts, Expr::value(0))
+            .col_expr(C::SettledAt, Expr::value(Option::<i64>::None))
+            .filter(C::TenantId.eq(&self.tenant))
+            .filter(C::Id.eq(id.to_string()))
+            .exec(self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// A new decision for the held copies of a submission.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn desire_for_submission(
+        &self,
+        id: SubmissionId,
+        desired: Desired,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        for pull in self.pulls_of_submission(id).await? {
+            if pull.desired != desired {
+                self.desire_one(pull.id, desired, now).await?;
+            }
+        }
         Ok(())
     }
 
