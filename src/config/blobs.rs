@@ -17,7 +17,9 @@ pub struct BlobFolder {
 
 impl Default for BlobFolder {
     fn default() -> Self {
-        Self { path: PathBuf::from("blobs") }
+        Self {
+            path: PathBuf::from("blobs"),
+        }
     }
 }
 

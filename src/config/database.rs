@@ -46,7 +46,9 @@ impl Database {
 
     pub(super) fn validate(&self) -> Result<(), FieldError> {
         let url = self.url.expose_secret();
-        let known = url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty())
+        let known = url
+            .strip_prefix("sqlite:")
+            .is_some_and(|path| !path.is_empty())
             || url.starts_with("postgres://")
             || url.starts_with("postgresql://");
         if !known {

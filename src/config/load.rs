@@ -7,7 +7,7 @@ use std::{
 
 use config::{File, FileFormat, Value};
 
-use super::{Config, graph::FieldError};
+use super::{Config, graph::FieldError, reporters::ReportersError};
 
 /// The file that is read when none is named and it is there.
 pub const DEFAULT_FILE: &str = "unhook.toml";
@@ -33,6 +33,9 @@ pub enum ConfigError {
     /// A field cannot be used.
     #[error(transparent)]
     Field(#[from] FieldError),
+    /// A field of the reporters' section cannot be used.
+    #[error(transparent)]
+    Reporters(#[from] ReportersError),
     /// An environment variable cannot be used.
     #[error("{name}: {reason}")]
     Environment {
@@ -62,10 +65,17 @@ pub(super) fn load(
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    let failed = |reason: String| ConfigError::File { path: path.to_owned(), reason };
-    let size = std::fs::metadata(path).map_err(|e| failed(e.to_string()))?.len();
+    let failed = |reason: String| ConfigError::File {
+        path: path.to_owned(),
+        reason,
+    };
+    let size = std::fs::metadata(path)
+        .map_err(|e| failed(e.to_string()))?
+        .len();
     if size > MAX_FILE_BYTES {
-        return Err(failed(format!("{size} octets are too many, at most {MAX_FILE_BYTES}")));
+        return Err(failed(format!(
+            "{size} octets are too many, at most {MAX_FILE_BYTES}"
+        )));
     }
     std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))
 }
@@ -81,7 +91,10 @@ pub(super) fn from_text(
             builder = builder.set_override(path, value).map_err(said)?;
         }
     }
-    let mut config: Config = builder.build().and_then(|c| c.try_deserialize()).map_err(said)?;
+    let mut config: Config = builder
+        .build()
+        .and_then(|c| c.try_deserialize())
+        .map_err(said)?;
     config.read_secrets()?;
     config.validate()?;
     Ok(config)
@@ -91,8 +104,12 @@ pub(super) fn from_text(
 /// brackets is a TOML list; any other is text, which the field's own type reads,
 /// so that a secret of digits stays as it is written.
 fn overriding(name: &OsString, value: OsString) -> Result<Option<(String, Value)>, ConfigError> {
-    let Some(name) = name.to_str() else { return Ok(None) };
-    let Some(rest) = name.strip_prefix(PREFIX) else { return Ok(None) };
+    let Some(name) = name.to_str() else {
+        return Ok(None);
+    };
+    let Some(rest) = name.strip_prefix(PREFIX) else {
+        return Ok(None);
+    };
     let wrong = |reason: &str| ConfigError::Environment {
         name: name.to_owned(),
         reason: reason.to_owned(),
@@ -104,7 +121,9 @@ fn overriding(name: &OsString, value: OsString) -> Result<Option<(String, Value)
     if parts.len() < 2 || !parts.iter().all(plain) {
         return Err(wrong("is not of the form UNHOOK__SECTION__FIELD"));
     }
-    let value = value.into_string().map_err(|_| wrong("does not hold UTF-8"))?;
+    let value = value
+        .into_string()
+        .map_err(|_| wrong("does not hold UTF-8"))?;
     let value = if value.starts_with('[') && value.ends_with(']') {
         let list: toml::Table = toml::from_str(&format!("list = {value}"))
             .map_err(|_| wrong("begins like a list and is none, e.g. [\"a\", \"b\"]"))?;
@@ -117,7 +136,9 @@ fn overriding(name: &OsString, value: OsString) -> Result<Option<(String, Value)
 
 fn texts(table: &toml::Table) -> Option<Value> {
     let list = table.get("list")?.as_array()?;
-    let list: Option<Vec<String>> =
-        list.iter().map(|entry| entry.as_str().map(ToOwned::to_owned)).collect();
+    let list: Option<Vec<String>> = list
+        .iter()
+        .map(|entry| entry.as_str().map(ToOwned::to_owned))
+        .collect();
     list.map(Value::from)
 }

@@ -28,7 +28,10 @@ pub enum Format {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: Format::Text, level: "info".to_owned() }
+        Self {
+            format: Format::Text,
+            level: "info".to_owned(),
+        }
     }
 }
 

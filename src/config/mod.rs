@@ -44,6 +44,8 @@ pub struct Config {
     pub graph: Option<graph::Graph>,
     /// Google Workspace, when the organisation has mailboxes there.
     pub google: Option<google::Google>,
+    /// Whose tokens are believed.
+    pub reporters: reporters::Reporters,
     /// Letters to reporters.
     pub notify: notify::Notify,
     /// The pace of background work.
@@ -89,6 +91,7 @@ impl Config {
         if let Some(google) = &self.google {
             google.validate()?;
         }
+        self.reporters.validate()?;
         self.notify.validate()?;
         self.workers.validate()?;
         self.log.validate()?;

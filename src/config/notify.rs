@@ -41,7 +41,10 @@ pub struct Ways {
 
 impl Default for Ways {
     fn default() -> Self {
-        Self { graph: Way::File, gmail: Way::File }
+        Self {
+            graph: Way::File,
+            gmail: Way::File,
+        }
     }
 }
 
@@ -113,18 +116,26 @@ impl Default for Notify {
 
 fn fixed(address: &'static str) -> MailboxAddress {
     // A constant that the unit tests parse.
-    address.parse().unwrap_or_else(|_| unreachable!("{address} is an address"))
+    address
+        .parse()
+        .unwrap_or_else(|_| unreachable!("{address} is an address"))
 }
 
 impl Notify {
     /// How a letter reaches mailboxes of a platform.
     #[must_use]
     pub fn way_to(&self, provider: Provider) -> Way {
-        if provider == Provider::Graph { self.via.graph } else { self.via.gmail }
+        if provider == Provider::Graph {
+            self.via.graph
+        } else {
+            self.via.gmail
+        }
     }
 
     pub(super) fn read_secrets(&mut self) -> Result<(), FieldError> {
-        let Some(smtp) = &mut self.smtp else { return Ok(()) };
+        let Some(smtp) = &mut self.smtp else {
+            return Ok(());
+        };
         if let Some(path) = &smtp.password_file {
             if smtp.password.is_some() {
                 return Err(FieldError::new(
@@ -143,14 +154,23 @@ impl Notify {
         line("notify.product_name", &self.product_name, 40)?;
         let breaks = |c: char| c.is_control() && c != '\n';
         if self.footer.chars().count() > 500 || self.footer.chars().any(breaks) {
-            return Err(FieldError::new("notify.footer", "must be at most 500 characters of plain text"));
+            return Err(FieldError::new(
+                "notify.footer",
+                "must be at most 500 characters of plain text",
+            ));
         }
         let ways = [self.via.graph, self.via.gmail];
         if ways.contains(&Way::Smtp) && self.smtp.is_none() {
-            return Err(FieldError::new("notify.smtp", "is needed when notify.via says smtp"));
+            return Err(FieldError::new(
+                "notify.smtp",
+                "is needed when notify.via says smtp",
+            ));
         }
         if ways.contains(&Way::File) && self.file.is_none() {
-            return Err(FieldError::new("notify.file", "is needed when notify.via says file"));
+            return Err(FieldError::new(
+                "notify.file",
+                "is needed when notify.via says file",
+            ));
         }
         self.smtp.as_ref().map_or(Ok(()), Smtp::validate)
     }
@@ -167,19 +187,28 @@ impl Smtp {
             return wrong("notify.smtp.port", "must be 1 to 65535");
         }
         let loopback = self.host == "localhost"
-            || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+            || self
+                .host
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback());
         if self.tls == Tls::None && !loopback {
             return wrong("notify.smtp.tls", "may be none only for a loopback address");
         }
         if self.username.is_some() != self.password.is_some() {
-            return wrong("notify.smtp.username", "is set together with a password, or neither");
+            return wrong(
+                "notify.smtp.username",
+                "is set together with a password, or neither",
+            );
         }
         Ok(())
     }
 }
 
 fn line(field: &'static str, text: &str, longest: usize) -> Result<(), FieldError> {
-    if text.trim().is_empty() || text.chars().count() > longest || text.chars().any(char::is_control) {
+    if text.trim().is_empty()
+        || text.chars().count() > longest
+        || text.chars().any(char::is_control)
+    {
         return Err(FieldError::new(
             field,
             format!("must be 1 to {longest} characters on one line"),

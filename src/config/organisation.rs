@@ -44,11 +44,7 @@ impl Organisation {
     }
 }
 
-fn each(
-    field: &'static str,
-    values: &[String],
-    good: fn(&str) -> bool,
-) -> Result<(), FieldError> {
+fn each(field: &'static str, values: &[String], good: fn(&str) -> bool) -> Result<(), FieldError> {
     match values.iter().find(|value| !good(value)) {
         None => Ok(()),
         Some(bad) => Err(FieldError::new(

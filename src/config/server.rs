@@ -57,7 +57,11 @@ impl Server {
     pub fn base_url(&self) -> String {
         self.public_url.as_ref().map_or_else(
             || {
-                let scheme = if self.tls_key_file.is_some() { "https" } else { "http" };
+                let scheme = if self.tls_key_file.is_some() {
+                    "https"
+                } else {
+                    "http"
+                };
                 format!("{scheme}://{}", self.listen)
             },
             |url| url.as_str().trim_end_matches('/').to_owned(),
@@ -81,7 +85,10 @@ impl Server {
                 && url.query().is_none()
                 && url.fragment().is_none();
             if !plain {
-                return wrong("server.public_url", "must be http(s)://host[/path] and no more");
+                return wrong(
+                    "server.public_url",
+                    "must be http(s)://host[/path] and no more",
+                );
             }
         }
         if !(64 * 1024..=512 * 1024 * 1024).contains(&self.max_body_bytes) {
@@ -91,8 +98,12 @@ impl Server {
             return wrong("server.workers", "must be at most 1024");
         }
         match (&self.tls_certificate_file, &self.tls_key_file) {
-            (Some(_), None) => return wrong("server.tls_key_file", "is needed with tls_certificate_file"),
-            (None, Some(_)) => return wrong("server.tls_certificate_file", "is needed with tls_key_file"),
+            (Some(_), None) => {
+                return wrong("server.tls_key_file", "is needed with tls_certificate_file");
+            }
+            (None, Some(_)) => {
+                return wrong("server.tls_certificate_file", "is needed with tls_key_file");
+            }
             _ => {}
         }
         if !self.addin_origins.iter().all(|origin| is_origin(origin)) {

@@ -21,18 +21,39 @@ pub struct WorkerPace {
 
 impl Default for WorkerPace {
     fn default() -> Self {
-        Self { concurrency: 8, lease_seconds: 120, max_attempts: 12, search_concurrency: 16 }
+        Self {
+            concurrency: 8,
+            lease_seconds: 120,
+            max_attempts: 12,
+            search_concurrency: 16,
+        }
     }
 }
 
 impl WorkerPace {
     pub(super) fn validate(&self) -> Result<(), FieldError> {
         let within = |field, good: bool, range: &str| {
-            if good { Ok(()) } else { Err(FieldError::new(field, format!("must be {range}"))) }
+            if good {
+                Ok(())
+            } else {
+                Err(FieldError::new(field, format!("must be {range}")))
+            }
         };
-        within("workers.concurrency", (1..=256).contains(&self.concurrency), "1 to 256")?;
-        within("workers.lease_seconds", (10..=3600).contains(&self.lease_seconds), "10 to 3600")?;
-        within("workers.max_attempts", (1..=100).contains(&self.max_attempts), "1 to 100")?;
+        within(
+            "workers.concurrency",
+            (1..=256).contains(&self.concurrency),
+            "1 to 256",
+        )?;
+        within(
+            "workers.lease_seconds",
+            (10..=3600).contains(&self.lease_seconds),
+            "10 to 3600",
+        )?;
+        within(
+            "workers.max_attempts",
+            (1..=100).contains(&self.max_attempts),
+            "1 to 100",
+        )?;
         within(
             "workers.search_concurrency",
             (1..=256).contains(&self.search_concurrency),
