@@ -46,6 +46,8 @@ pub struct Config {
     pub google: Option<google::Google>,
     /// Whose tokens are believed.
     pub reporters: reporters::Reporters,
+    /// When the server may act without a person.
+    pub policy: policy::Policy,
     /// Letters to reporters.
     pub notify: notify::Notify,
     /// The pace of background work.

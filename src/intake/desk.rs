@@ -12,13 +12,7 @@ use crate::{
     clock::SharedClock,
     domain::{ReportId, ReportStatus, SubmissionId, TenantId},
     jobs::{self, Wake},
-    store::{
-        Store, StoreError,
-        event::Event,
-        job::NewJob,
-        report::Report,
-        submission::Submission,
-    },
+    store::{Store, StoreError, event::Event, job::NewJob, report::Report, submission::Submission},
 };
 
 /// Reports in one transaction at most.
@@ -53,7 +47,15 @@ impl Desk {
     #[must_use]
     pub fn open(store: Store, tenant: TenantId, clock: SharedClock, wake: Wake) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(write_groups(Writer { store, tenant, clock, wake }, waiting));
+        tokio::spawn(write_groups(
+            Writer {
+                store,
+                tenant,
+                clock,
+                wake,
+            },
+            waiting,
+        ));
         Self { queue }
     }
 
@@ -74,24 +76,46 @@ impl Desk {
 fn prepare(report: NewReport) -> Result<Prepared, IntakeError> {
     let limits = [
         ("item_id", report.item_id.as_deref(), 1024, false),
-        ("internet_message_id", report.internet_message_id.as_deref(), 998, false),
+        (
+            "internet_message_id",
+            report.internet_message_id.as_deref(),
+            998,
+            false,
+        ),
         ("comment", report.comment.as_deref(), 8000, true),
-        ("Idempotency-Key", report.idempotency_key.as_deref(), 128, false),
+        (
+            "Idempotency-Key",
+            report.idempotency_key.as_deref(),
+            128,
+            false,
+        ),
     ];
     for (field, value, longest, prose) in limits {
         let Some(value) = value else { continue };
         if value.is_empty() && !prose {
-            return Err(IntakeError::Field { field, problem: "is empty" });
+            return Err(IntakeError::Field {
+                field,
+                problem: "is empty",
+            });
         }
         if value.len() > longest {
-            return Err(IntakeError::Field { field, problem: "is too long" });
+            return Err(IntakeError::Field {
+                field,
+                problem: "is too long",
+            });
         }
         // PostgreSQL text cannot hold NUL; elsewhere control characters have no business.
         if value.contains('\0') || (!prose && value.chars().any(char::is_control)) {
-            return Err(IntakeError::Field { field, problem: "holds control characters" });
+            return Err(IntakeError::Field {
+                field,
+                problem: "holds control characters",
+            });
         }
     }
-    let upload_sha256 = report.raw.as_ref().map(|raw| hex::encode(Sha256::digest(raw)));
+    let upload_sha256 = report
+        .raw
+        .as_ref()
+        .map(|raw| hex::encode(Sha256::digest(raw)));
     let named = [
         ("item", report.item_id.as_ref()),
         ("id", report.internet_message_id.as_ref()),
@@ -110,7 +134,12 @@ fn prepare(report: NewReport) -> Result<Prepared, IntakeError> {
         report.comment.as_deref().unwrap_or_default(),
         upload_sha256.as_deref().unwrap_or_default(),
     ]);
-    Ok(Prepared { report, message_key, digest, upload_sha256 })
+    Ok(Prepared {
+        report,
+        message_key,
+        digest,
+        upload_sha256,
+    })
 }
 
 /// SHA-256 over length-prefixed parts, so that no two lists of parts collide.
@@ -170,7 +199,10 @@ impl Writer {
         if let Some(error) = last {
             tracing::error!(error = %error, source = ?std::error::Error::source(&error).map(ToString::to_string), reports = group.len(), "reports were not stored");
         }
-        group.iter().map(|_| Err(IntakeError::Unavailable)).collect()
+        group
+            .iter()
+            .map(|_| Err(IntakeError::Unavailable))
+            .collect()
     }
 
     async fn commit(
@@ -180,12 +212,18 @@ impl Writer {
         let now = self.clock.now();
         let tx = self.store.begin().await?;
         let rows = tx.of(self.tenant);
-        let keys = group.iter().filter_map(|p| p.report.idempotency_key.clone()).collect();
+        let keys = group
+            .iter()
+            .filter_map(|p| p.report.idempotency_key.clone())
+            .collect();
         let messages: Vec<String> = group.iter().map(|p| p.message_key.clone()).collect();
         let known = rows.known_reports(keys, messages.clone()).await?;
         let mut index = Known::of(&known);
-        let mut submissions: HashMap<String, SubmissionId> =
-            rows.submissions_by_message(messages).await?.into_iter().collect();
+        let mut submissions: HashMap<String, SubmissionId> = rows
+            .submissions_by_message(messages)
+            .await?
+            .into_iter()
+            .collect();
 
         let mut results = Vec::with_capacity(group.len());
         let mut plan = Plan::default();
@@ -221,7 +259,10 @@ struct Known {
 
 impl Known {
     fn of(known: &[Report]) -> Self {
-        let mut index = Self { by_key: HashMap::new(), by_message: HashMap::new() };
+        let mut index = Self {
+            by_key: HashMap::new(),
+            by_message: HashMap::new(),
+        };
         for report in known {
             if let Some(key) = &report.idempotency_key {
                 index.by_key.insert(
@@ -229,9 +270,10 @@ impl Known {
                     (report.id, report.request_digest.clone()),
                 );
             }
-            index
-                .by_message
-                .insert((report.reporter.clone(), report.message_key.clone()), report.id);
+            index.by_message.insert(
+                (report.reporter.clone(), report.message_key.clone()),
+                report.id,
+            );
         }
         index
     }
@@ -242,7 +284,10 @@ impl Known {
             && let Some((id, digest)) = self.by_key.get(&(reporter.clone(), key.clone()))
         {
             return Some(if *digest == prepared.digest {
-                Ok(Accepted { id: *id, new: false })
+                Ok(Accepted {
+                    id: *id,
+                    new: false,
+                })
             } else {
                 Err(IntakeError::KeyReused)
             });
@@ -250,16 +295,24 @@ impl Known {
         // A second click on the same message is the same report.
         self.by_message
             .get(&(reporter.clone(), prepared.message_key.clone()))
-            .map(|id| Ok(Accepted { id: *id, new: false }))
+            .map(|id| {
+                Ok(Accepted {
+                    id: *id,
+                    new: false,
+                })
+            })
     }
 
     fn add(&mut self, prepared: &Prepared, id: ReportId) {
         let reporter = prepared.report.reporter.clone();
         if let Some(key) = &prepared.report.idempotency_key {
-            self.by_key
-                .insert((reporter.clone(), key.clone()), (id, prepared.digest.clone()));
+            self.by_key.insert(
+                (reporter.clone(), key.clone()),
+                (id, prepared.digest.clone()),
+            );
         }
-        self.by_message.insert((reporter, prepared.message_key.clone()), id);
+        self.by_message
+            .insert((reporter, prepared.message_key.clone()), id);
     }
 }
 
@@ -282,8 +335,18 @@ impl Plan {
         submissions: &mut HashMap<String, SubmissionId>,
         now: chrono::DateTime<chrono::Utc>,
     ) {
-        let NewReport { client, reporter, guest, mailbox, item_id, internet_message_id, reason, comment, raw, idempotency_key } =
-            prepared.report.clone();
+        let NewReport {
+            client,
+            reporter,
+            guest,
+            mailbox,
+            item_id,
+            internet_message_id,
+            reason,
+            comment,
+            raw,
+            idempotency_key,
+        } = prepared.report.clone();
         let submission = if let Some(known) = submissions.get(&prepared.message_key) {
             self.again.push(*known);
             *known

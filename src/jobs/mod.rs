@@ -38,7 +38,12 @@ pub const CLOSE: &str = "close";
 pub const LETTER: &str = "letter";
 
 fn job(kind: &'static str, target: String, at: DateTime<Utc>, max_attempts: i32) -> NewJob {
-    NewJob { kind, target, run_after: at, max_attempts }
+    NewJob {
+        kind,
+        target,
+        run_after: at,
+        max_attempts,
+    }
 }
 
 /// See [`TRIAGE`].

@@ -26,7 +26,11 @@ pub struct WorkersOptions {
 
 impl Default for WorkersOptions {
     fn default() -> Self {
-        Self { concurrency: 4, lease: TimeDelta::seconds(60), idle: Duration::from_secs(2) }
+        Self {
+            concurrency: 4,
+            lease: TimeDelta::seconds(60),
+            idle: Duration::from_secs(2),
+        }
     }
 }
 
@@ -51,7 +55,13 @@ impl Workers {
         options: WorkersOptions,
     ) -> Self {
         let kinds = kinds.into_iter().map(|work| (work.kind(), work)).collect();
-        Self { store, clock, wake, kinds: Arc::new(kinds), options }
+        Self {
+            store,
+            clock,
+            wake,
+            kinds: Arc::new(kinds),
+            options,
+        }
     }
 
     /// Works until `stop` turns true, then finishes what is running.
@@ -60,7 +70,11 @@ impl Workers {
         while !*stop.borrow() {
             while running.try_join_next().is_some() {}
             let free = self.options.concurrency.saturating_sub(running.len());
-            let claimed = if free == 0 { Vec::new() } else { self.claim(free).await };
+            let claimed = if free == 0 {
+                Vec::new()
+            } else {
+                self.claim(free).await
+            };
             let idle = claimed.is_empty();
             for lease in claimed {
                 let this = self.clone();
@@ -97,7 +111,11 @@ impl Workers {
 
     async fn claim(&self, limit: usize) -> Vec<Lease> {
         let limit = u64::try_from(limit).unwrap_or(1);
-        match self.store.claim_jobs(self.clock.now(), self.options.lease, limit).await {
+        match self
+            .store
+            .claim_jobs(self.clock.now(), self.options.lease, limit)
+            .await
+        {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(error = %error, "no job could be claimed");
@@ -126,7 +144,9 @@ impl Workers {
             return self.record(&lease, unknown).await;
         };
         // A panic must stay with the one message that caused it.
-        let done = std::panic::AssertUnwindSafe(work.run(&lease)).catch_unwind().await;
+        let done = std::panic::AssertUnwindSafe(work.run(&lease))
+            .catch_unwind()
+            .await;
         let error = match done {
             Ok(Ok(())) => return,
             Ok(Err(JobError::Store(StoreError::LeaseLost))) => {
@@ -157,7 +177,10 @@ impl Workers {
             JobError::Store(_) => (now.checked_add_signed(backoff(lease)), true),
             JobError::Park(_) => (None, true),
         };
-        if let Err(failure) = self.write_failure(lease, &error.to_string(), retry_at, counts).await {
+        if let Err(failure) = self
+            .write_failure(lease, &error.to_string(), retry_at, counts)
+            .await
+        {
             tracing::warn!(job = %lease.job, error = %failure, "the failure could not be recorded");
         }
     }

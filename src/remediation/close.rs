@@ -45,7 +45,9 @@ impl Work for Close {
                 rows.save_remediation(&remediation).await?;
                 let detail = serde_json::json!({ "copies": counts });
                 rows.record(vec![
-                    Event::new("checked", now).of(remediation.campaign).with(detail),
+                    Event::new("checked", now)
+                        .of(remediation.campaign)
+                        .with(detail),
                 ])
                 .await?;
             }

@@ -76,7 +76,13 @@ pub(crate) async fn restore_all(
     campaign: &Campaign,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    rows.desire(campaign.id, Desired::InPlace, campaign.decision_version, now).await?;
+    rows.desire(
+        campaign.id,
+        Desired::InPlace,
+        campaign.decision_version,
+        now,
+    )
+    .await?;
     if let Some(mut remediation) = rows.remediation_of(campaign.id).await? {
         remediation.state = RemediationState::Restoring;
         remediation.decision_version = campaign.decision_version;
@@ -92,12 +98,24 @@ pub(crate) async fn pull_all(
     campaign: &Campaign,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    rows.desire(campaign.id, Desired::Pulled, campaign.decision_version, now).await?;
+    rows.desire(campaign.id, Desired::Pulled, campaign.decision_version, now)
+        .await?;
     let fresh = decided(campaign.id, campaign.decision_version, now);
     let remediation = match rows.remediation_of(campaign.id).await? {
-        Some(known) => Remediation { id: known.id, created_at: known.created_at, ..fresh },
+        Some(known) => Remediation {
+            id: known.id,
+            created_at: known.created_at,
+            ..fresh
+        },
         None => fresh,
     };
     rows.save_remediation(&remediation).await?;
-    rows.enqueue(vec![jobs::search(remediation.id, now), jobs::pull(campaign.id, now)], now).await
+    rows.enqueue(
+        vec![
+            jobs::search(remediation.id, now),
+            jobs::pull(campaign.id, now),
+        ],
+        now,
+    )
+    .await
 }

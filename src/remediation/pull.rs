@@ -28,8 +28,10 @@ impl Work for Pulling {
 
     async fn run(&self, lease: &Lease) -> Result<(), JobError> {
         let app = &*self.0;
-        let campaign: CampaignId =
-            lease.target.parse().map_err(|_| JobError::Park("its target is no campaign".into()))?;
+        let campaign: CampaignId = lease
+            .target
+            .parse()
+            .map_err(|_| JobError::Park("its target is no campaign".into()))?;
         let rows = app.store.read(app.tenant);
         let Some(decision) = rows.campaign(campaign).await? else {
             return Err(JobError::Park("its campaign is not there".into()));
@@ -40,10 +42,18 @@ impl Work for Pulling {
             .and_then(|seed| seed.fingerprint)
             .and_then(|print| serde_json::from_value(print).ok());
         let Some(seed) = seed else {
-            return Err(JobError::Park("its campaign has no fingerprint to verify copies by".into()));
+            return Err(JobError::Park(
+                "its campaign has no fingerprint to verify copies by".into(),
+            ));
         };
         let due = rows.due_pulls(campaign, app.clock.now(), ROUND).await?;
-        let rest = Reconciler { app, lease, seed: Some(&seed) }.settle(due).await?;
+        let rest = Reconciler {
+            app,
+            lease,
+            seed: Some(&seed),
+        }
+        .settle(due)
+        .await?;
 
         let now = app.clock.now();
         let remediation = rows.remediation_of(campaign).await?;

@@ -14,11 +14,7 @@ use crate::{
         Content, Disposition, MailProvider, MailboxError, QuarantineMove, RestoreMove, Seen,
     },
     message::{self, Fingerprint, Likeness, Limits},
-    store::{
-        StoreError,
-        job::Lease,
-        pull::Pull,
-    },
+    store::{StoreError, job::Lease, pull::Pull},
 };
 
 /// Failed attempts after which a copy is given up and shown as failed.
@@ -63,14 +59,20 @@ impl Reconciler<'_> {
         let mut pulls = pulls;
         while let Some(first) = pulls.first() {
             let platform = first.locator.mailbox.provider;
-            let (ours, others): (Vec<_>, Vec<_>) =
-                pulls.into_iter().partition(|p| p.locator.mailbox.provider == platform);
+            let (ours, others): (Vec<_>, Vec<_>) = pulls
+                .into_iter()
+                .partition(|p| p.locator.mailbox.provider == platform);
             pulls = others;
-            let Some(provider) =
-                ours.first().and_then(|p| self.app.mail.of(&p.locator.mailbox)).cloned()
+            let Some(provider) = ours
+                .first()
+                .and_then(|p| self.app.mail.of(&p.locator.mailbox))
+                .cloned()
             else {
-                self.record(ours.into_iter().map(|p| self.unconfigured(p)).collect(), &mut rest)
-                    .await?;
+                self.record(
+                    ours.into_iter().map(|p| self.unconfigured(p)).collect(),
+                    &mut rest,
+                )
+                .await?;
                 continue;
             };
             self.round(&provider, ours, &mut rest).await?;
@@ -103,7 +105,9 @@ impl Reconciler<'_> {
                         Effect::Quarantine => to_quarantine.push(decided),
                         Effect::Restore => to_restore.push(decided),
                         Effect::Settled => {}
-                        Effect::Record(observed) => known.push(self.at_rest(decided.pull, observed)),
+                        Effect::Record(observed) => {
+                            known.push(self.at_rest(decided.pull, observed))
+                        }
                     }
                 }
             }
@@ -117,7 +121,10 @@ impl Reconciler<'_> {
         let (standing, from) = match seen {
             None => (Standing::Gone, None),
             Some(seen) => {
-                let held = pull.quarantine.as_deref().is_some_and(|q| seen.place.holds(q));
+                let held = pull
+                    .quarantine
+                    .as_deref()
+                    .is_some_and(|q| seen.place.holds(q));
                 let standing = if held {
                     Standing::Quarantined
                 } else {
@@ -174,8 +181,10 @@ impl Reconciler<'_> {
         if decided.is_empty() {
             return Ok(());
         }
-        let mailboxes: Vec<MailboxRef> =
-            decided.iter().map(|d| d.pull.locator.mailbox.clone()).collect();
+        let mailboxes: Vec<MailboxRef> = decided
+            .iter()
+            .map(|d| d.pull.locator.mailbox.clone())
+            .collect();
         let quarantines = provider.quarantine_of(&mailboxes).await;
         let mut refused = Vec::new();
         let mut intents = Vec::new();
@@ -231,7 +240,10 @@ impl Reconciler<'_> {
         let intents = decided
             .into_iter()
             .filter(|d| d.pull.original.is_some() && d.pull.quarantine.is_some())
-            .map(|d| Pull { observed: Observed::Restoring, ..d.pull })
+            .map(|d| Pull {
+                observed: Observed::Restoring,
+                ..d.pull
+            })
             .collect();
         let intents = self.intend(intents, Desired::InPlace).await?;
         let moves: Vec<RestoreMove> = intents
@@ -300,7 +312,10 @@ impl Reconciler<'_> {
             tx.of(self.app.tenant).save_pull(pull).await?;
         }
         tx.commit().await?;
-        for pull in pulls.iter().filter(|p| p.settled_at == Some(now) || p.snapshot().settled()) {
+        for pull in pulls
+            .iter()
+            .filter(|p| p.settled_at == Some(now) || p.snapshot().settled())
+        {
             match pull.observed {
                 Observed::Pulled => rest.pulled += 1,
                 Observed::Restored => rest.restored += 1,

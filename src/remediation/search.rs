@@ -83,7 +83,9 @@ impl Work for Search {
                 let wave = case.look_into(&mailboxes).await;
                 let progress = &mut case.remediation.progress;
                 progress.targeted.retain(|m| !mailboxes.contains(m));
-                progress.targeted_done.extend(mailboxes.iter().map(|m| m.key().to_owned()));
+                progress
+                    .targeted_done
+                    .extend(mailboxes.iter().map(|m| m.key().to_owned()));
                 case.commit(wave, Vec::new()).await
             }
             Step::Sweep(page) => {
@@ -94,8 +96,10 @@ impl Work for Search {
                 }
                 let done: HashSet<&str> =
                     progress.targeted_done.iter().map(String::as_str).collect();
-                let fresh: Vec<MailboxRef> =
-                    page.into_iter().filter(|m| !done.contains(m.key())).collect();
+                let fresh: Vec<MailboxRef> = page
+                    .into_iter()
+                    .filter(|m| !done.contains(m.key()))
+                    .collect();
                 let wave = case.look_into(&fresh).await;
                 case.commit(wave, Vec::new()).await
             }
@@ -107,7 +111,10 @@ impl Work for Search {
                     sent_only: false,
                 };
                 let wave = wave::search(case.app, &mailboxes, &query).await;
-                case.remediation.progress.forwards.retain(|(known, _)| *known != id);
+                case.remediation
+                    .progress
+                    .forwards
+                    .retain(|(known, _)| *known != id);
                 case.remediation.progress.forwards_done.push(id);
                 // These mailboxes were counted when they were swept.
                 case.remediation.searched -= i64::try_from(wave.searched.len()).unwrap_or(0);
@@ -125,19 +132,36 @@ impl Work for Search {
 impl<'a> Case<'a> {
     async fn load(app: &'a App, lease: &'a Lease) -> Result<Self, JobError> {
         let missing = |what: &str| JobError::Park(format!("its {what} is not there"));
-        let id: RemediationId =
-            lease.target.parse().map_err(|_| JobError::Park("its target is no id".into()))?;
+        let id: RemediationId = lease
+            .target
+            .parse()
+            .map_err(|_| JobError::Park("its target is no id".into()))?;
         let rows = app.store.read(app.tenant);
-        let remediation = rows.remediation(id).await?.ok_or_else(|| missing("remediation"))?;
-        let campaign =
-            rows.campaign(remediation.campaign).await?.ok_or_else(|| missing("campaign"))?;
-        let seed = rows.submission(campaign.seed).await?.ok_or_else(|| missing("seed"))?;
+        let remediation = rows
+            .remediation(id)
+            .await?
+            .ok_or_else(|| missing("remediation"))?;
+        let campaign = rows
+            .campaign(remediation.campaign)
+            .await?
+            .ok_or_else(|| missing("campaign"))?;
+        let seed = rows
+            .submission(campaign.seed)
+            .await?
+            .ok_or_else(|| missing("seed"))?;
         let print = seed
             .fingerprint
             .clone()
             .and_then(|print| serde_json::from_value(print).ok())
             .ok_or_else(|| missing("fingerprint"))?;
-        Ok(Self { app, lease, campaign, seed, print, remediation })
+        Ok(Self {
+            app,
+            lease,
+            campaign,
+            seed,
+            print,
+            remediation,
+        })
     }
 
     /// One search of each mailbox for the seed.
@@ -147,7 +171,10 @@ impl<'a> Case<'a> {
     }
 
     fn since(&self) -> DateTime<Utc> {
-        self.seed.message_received_at.unwrap_or(self.seed.created_at) - BEFORE_SEED
+        self.seed
+            .message_received_at
+            .unwrap_or(self.seed.created_at)
+            - BEFORE_SEED
     }
 
     /// Expands the recipients in the headers into mailboxes, before the sweep.
@@ -187,7 +214,8 @@ impl<'a> Case<'a> {
             }
         }
         let now = app.clock.now();
-        self.remediation.mailboxes = i64::try_from(rows.count_mailboxes().await?).unwrap_or(i64::MAX);
+        self.remediation.mailboxes =
+            i64::try_from(rows.count_mailboxes().await?).unwrap_or(i64::MAX);
         self.remediation.plan = serde_json::json!({
             "recipients": recipients.len(),
             "lists": lists,
@@ -203,7 +231,9 @@ impl<'a> Case<'a> {
         }
         let tx = app.store.begin().await?;
         tx.hold(self.lease, lease_end(now)).await?;
-        tx.of(app.tenant).save_remediation(&self.remediation).await?;
+        tx.of(app.tenant)
+            .save_remediation(&self.remediation)
+            .await?;
         let event = Event::new("search_started", now)
             .of(self.campaign.id)
             .with(self.remediation.plan.clone());
@@ -215,8 +245,15 @@ impl<'a> Case<'a> {
 
     /// To and Cc of the evidence.
     async fn recipients(&self) -> Result<Vec<MailboxAddress>, JobError> {
-        let Some(name) = &self.seed.evidence_sha256 else { return Ok(Vec::new()) };
-        let raw = self.app.blobs.get(name).await.map_err(crate::store::StoreError::from)?;
+        let Some(name) = &self.seed.evidence_sha256 else {
+            return Ok(Vec::new());
+        };
+        let raw = self
+            .app
+            .blobs
+            .get(name)
+            .await
+            .map_err(crate::store::StoreError::from)?;
         let parsed = message::parse(&raw, &Limits::default());
         Ok(addresses_of(&parsed))
     }
@@ -224,17 +261,24 @@ impl<'a> Case<'a> {
     async fn next_step(&self) -> Result<Step, JobError> {
         let progress = &self.remediation.progress;
         if !progress.targeted.is_empty() {
-            return Ok(Step::Targeted(progress.targeted.iter().take(WAVE).cloned().collect()));
+            return Ok(Step::Targeted(
+                progress.targeted.iter().take(WAVE).cloned().collect(),
+            ));
         }
         if let Some((id, mailboxes)) = progress.forwards.first() {
             return Ok(Step::Forward(id.clone(), mailboxes.clone()));
         }
         if !progress.follow.is_empty() {
-            return Ok(Step::Follow(progress.follow.iter().take(WAVE).cloned().collect()));
+            return Ok(Step::Follow(
+                progress.follow.iter().take(WAVE).cloned().collect(),
+            ));
         }
         let rows = self.app.store.read(self.app.tenant);
         if !progress.sweep_done {
-            let after = progress.swept_to.as_ref().map(|(p, k)| (p.as_str(), k.as_str()));
+            let after = progress
+                .swept_to
+                .as_ref()
+                .map(|(p, k)| (p.as_str(), k.as_str()));
             let page = rows.mailboxes_after(after, WAVE as u64).await?;
             return Ok(Step::Sweep(page));
         }
@@ -245,7 +289,11 @@ impl<'a> Case<'a> {
             .filter(|g| g.retrying)
             .take(WAVE)
             .collect();
-        Ok(if gaps.is_empty() { Step::Done } else { Step::Retry(gaps) })
+        Ok(if gaps.is_empty() {
+            Step::Done
+        } else {
+            Step::Retry(gaps)
+        })
     }
 
     /// Looks through the sent mail of mailboxes that hold a copy.
@@ -268,15 +316,21 @@ impl<'a> Case<'a> {
         }
         let progress = &mut self.remediation.progress;
         progress.follow.retain(|m| !mailboxes.contains(m));
-        progress.followed.extend(mailboxes.iter().map(|m| m.key().to_owned()));
+        progress
+            .followed
+            .extend(mailboxes.iter().map(|m| m.key().to_owned()));
         self.commit(Wave::default(), Vec::new()).await
     }
 
     /// Content for hits that came without.
     async fn read_in_full(&self, hits: Vec<Seen>) -> Vec<Seen> {
-        let (bare, mut full): (Vec<_>, Vec<_>) =
-            hits.into_iter().partition(|s| matches!(s.content, Content::Unread));
-        if let Some(provider) = bare.first().and_then(|s| self.app.mail.of(&s.locator.mailbox)) {
+        let (bare, mut full): (Vec<_>, Vec<_>) = hits
+            .into_iter()
+            .partition(|s| matches!(s.content, Content::Unread));
+        if let Some(provider) = bare
+            .first()
+            .and_then(|s| self.app.mail.of(&s.locator.mailbox))
+        {
             let locators: Vec<_> = bare.into_iter().map(|s| s.locator).collect();
             let looks = provider.inspect(&locators).await;
             full.extend(looks.into_iter().filter_map(|look| look.ok().flatten()));
@@ -286,12 +340,21 @@ impl<'a> Case<'a> {
 
     /// A sent message that holds the seed: its recipients are searched next.
     async fn note_forward(&mut self, seen: &Seen) -> Result<(), JobError> {
-        let Some(print) = fingerprint_of(seen) else { return Ok(()) };
-        let Some(id) = print.message_id.clone() else { return Ok(()) };
+        let Some(print) = fingerprint_of(seen) else {
+            return Ok(());
+        };
+        let Some(id) = print.message_id.clone() else {
+            return Ok(());
+        };
         let progress = &self.remediation.progress;
         let known = progress.forwards_done.contains(&id)
             || progress.forwards.iter().any(|(known, _)| *known == id);
-        if known || !matches!(message::compare(&self.print, &print), Likeness::Forward { .. }) {
+        if known
+            || !matches!(
+                message::compare(&self.print, &print),
+                Likeness::Forward { .. }
+            )
+        {
             return Ok(());
         }
         let recipients = match &seen.content {
@@ -312,11 +375,7 @@ impl<'a> Case<'a> {
     }
 
     /// Writes what a wave found and how far the search is, in one transaction.
-    async fn commit(
-        mut self,
-        wave: Wave,
-        retried: Vec<Gap>,
-    ) -> Result<(), JobError> {
+    async fn commit(mut self, wave: Wave, retried: Vec<Gap>) -> Result<(), JobError> {
         let app = self.app;
         let now = app.clock.now();
         let new: Vec<Pull> = wave.hits.iter().map(|seen| self.copy(seen, now)).collect();
@@ -345,7 +404,8 @@ impl<'a> Case<'a> {
             rows.save_remediation(&self.remediation).await?;
         }
         if found > 0 {
-            rows.enqueue(vec![jobs::pull(self.campaign.id, now)], now).await?;
+            rows.enqueue(vec![jobs::pull(self.campaign.id, now)], now)
+                .await?;
         }
         let next = if retried.is_empty() { now } else { retry_at };
         tx.repeat_job(self.lease, next).await?;
@@ -407,10 +467,17 @@ impl<'a> Case<'a> {
                 "unreachable": gaps,
                 "exposed": self.remediation.progress.exposed.len(),
             });
-            rows.record(vec![Event::new("searched", now).of(self.campaign.id).with(detail)])
-                .await?;
+            rows.record(vec![
+                Event::new("searched", now)
+                    .of(self.campaign.id)
+                    .with(detail),
+            ])
+            .await?;
         }
-        let next = vec![jobs::pull(self.campaign.id, now), jobs::close(self.remediation.id, now)];
+        let next = vec![
+            jobs::pull(self.campaign.id, now),
+            jobs::close(self.remediation.id, now),
+        ];
         rows.enqueue(next, now).await?;
         tx.finish_job(self.lease, now).await?;
         tx.commit().await?;
@@ -435,18 +502,21 @@ fn addresses_of(parsed: &message::ParsedMessage) -> Vec<MailboxAddress> {
 fn merge(new: &[Gap], retried: &[Gap]) -> Vec<Gap> {
     new.iter()
         .map(|gap| {
-            let before = retried.iter().find(|g| g.mailbox == gap.mailbox).map_or(0, |g| g.attempts);
+            let before = retried
+                .iter()
+                .find(|g| g.mailbox == gap.mailbox)
+                .map_or(0, |g| g.attempts);
             let attempts = before.saturating_add(1);
-            Gap { attempts, retrying: gap.retrying && attempts < TRIES, ..gap.clone() }
+            Gap {
+                attempts,
+                retrying: gap.retrying && attempts < TRIES,
+                ..gap.clone()
+            }
         })
         .collect()
 }
 
-fn retry_at(
-    gaps: &[Gap],
-    wait: Option<std::time::Duration>,
-    now: DateTime<Utc>,
-) -> DateTime<Utc> {
+fn retry_at(gaps: &[Gap], wait: Option<std::time::Duration>, now: DateTime<Utc>) -> DateTime<Utc> {
     if !gaps.iter().any(|g| g.retrying) {
         return now;
     }

@@ -19,7 +19,9 @@ pub async fn restore_copy(app: &App, id: PullId, actor: &str) -> Result<(), Over
     let rows = tx.of(app.tenant);
     let pull = rows.pull(id).await?.ok_or(OverturnError::NotFound)?;
     let Some(campaign) = pull.campaign else {
-        return Err(OverturnError::EvidenceMissing("its submission has not been judged yet"));
+        return Err(OverturnError::EvidenceMissing(
+            "its submission has not been judged yet",
+        ));
     };
     if pull.desired == Desired::InPlace {
         return Ok(());
@@ -39,11 +41,7 @@ pub async fn restore_copy(app: &App, id: PullId, actor: &str) -> Result<(), Over
 ///
 /// # Errors
 /// See [`OverturnError`].
-pub async fn restore_campaign(
-    app: &App,
-    id: CampaignId,
-    actor: &str,
-) -> Result<(), OverturnError> {
+pub async fn restore_campaign(app: &App, id: CampaignId, actor: &str) -> Result<(), OverturnError> {
     let now = app.clock.now();
     let tx = app.store.begin().await?;
     let rows = tx.of(app.tenant);

@@ -32,11 +32,19 @@ pub struct Wave {
 pub async fn search(app: &App, mailboxes: &[MailboxRef], query: &MessageQuery) -> Wave {
     let mut groups: Vec<Vec<MailboxRef>> = Vec::new();
     for platform in [Provider::Graph, Provider::Gmail] {
-        let ours: Vec<&MailboxRef> =
-            mailboxes.iter().filter(|m| m.provider == platform).collect();
+        let ours: Vec<&MailboxRef> = mailboxes
+            .iter()
+            .filter(|m| m.provider == platform)
+            .collect();
         let Some(first) = ours.first() else { continue };
-        let width = app.mail.of(first).map_or(20, |p| p.capabilities().search_width.max(1));
-        groups.extend(ours.chunks(width).map(|c| c.iter().map(|m| (*m).clone()).collect()));
+        let width = app
+            .mail
+            .of(first)
+            .map_or(20, |p| p.capabilities().search_width.max(1));
+        groups.extend(
+            ours.chunks(width)
+                .map(|c| c.iter().map(|m| (*m).clone()).collect()),
+        );
     }
     let answers: Vec<_> = futures::stream::iter(groups)
         .map(|group| async move {
@@ -45,7 +53,9 @@ pub async fn search(app: &App, mailboxes: &[MailboxRef], query: &MessageQuery) -
                 None => group
                     .iter()
                     .map(|_| {
-                        Err(MailboxError::NoMailbox("its platform is not configured".to_owned()))
+                        Err(MailboxError::NoMailbox(
+                            "its platform is not configured".to_owned(),
+                        ))
                     })
                     .collect(),
             };
@@ -67,7 +77,8 @@ impl Wave {
             Ok(seen) => {
                 // A provider that hands back another mailbox's item is a fault
                 // that must never lead to a move.
-                self.hits.extend(seen.into_iter().filter(|s| s.locator.mailbox == mailbox));
+                self.hits
+                    .extend(seen.into_iter().filter(|s| s.locator.mailbox == mailbox));
                 self.searched.push(mailbox);
                 return;
             }
@@ -84,6 +95,11 @@ impl Wave {
             }
             Disposition::Settle | Disposition::GiveUp => false,
         };
-        self.gaps.push(Gap { mailbox, retrying, reason: error.to_string(), attempts: 1 });
+        self.gaps.push(Gap {
+            mailbox,
+            retrying,
+            reason: error.to_string(),
+            attempts: 1,
+        });
     }
 }

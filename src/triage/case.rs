@@ -30,11 +30,15 @@ impl Work for Triage {
             case.find().await?;
             case.hold().await?;
             case.fetch().await?;
+        } else if case.submission.campaign.is_none() {
+            // Its copy belongs to no campaign whose pull step would move it.
+            case.hold().await?;
         }
         if case.submission.assessment.is_none() {
             case.enrich().await?;
         }
-        case.settle().await
+        case.settle().await?;
+        Ok(())
     }
 }
 
@@ -60,7 +64,13 @@ impl<'a> Case<'a> {
             .await?
             .ok_or_else(|| JobError::Park("its submission is not there".into()))?;
         let reports = rows.reports_of(id).await?;
-        Ok(Self { app, lease, submission, reports, mailbox: None })
+        Ok(Self {
+            app,
+            lease,
+            submission,
+            reports,
+            mailbox: None,
+        })
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
@@ -70,7 +80,8 @@ impl<'a> Case<'a> {
     /// A change under the case's lease.
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         let tx = self.app.store.begin().await?;
-        tx.hold(self.lease, self.now() + chrono::TimeDelta::seconds(60)).await?;
+        tx.hold(self.lease, self.now() + chrono::TimeDelta::seconds(60))
+            .await?;
         Ok(tx)
     }
 
@@ -80,7 +91,13 @@ impl<'a> Case<'a> {
         let tx = self.begin().await?;
         let rows = tx.of(self.app.tenant);
         rows.save_submission(&self.submission).await?;
-        rows.record(event.into_iter().map(|e| e.on(self.submission.id)).collect()).await?;
+        rows.record(
+            event
+                .into_iter()
+                .map(|e| e.on(self.submission.id))
+                .collect(),
+        )
+        .await?;
         tx.commit().await
     }
 
@@ -88,7 +105,13 @@ impl<'a> Case<'a> {
     /// that letters go to.
     async fn name_reporters(&mut self) -> Result<(), JobError> {
         let rows = self.app.store.read(self.app.tenant);
-        if self.app.store.directory_read_at(self.app.tenant).await?.is_none() {
+        if self
+            .app
+            .store
+            .directory_read_at(self.app.tenant)
+            .await?
+            .is_none()
+        {
             return Err(JobError::Retry {
                 reason: "the directory has not been read yet".to_owned(),
                 after: Some(std::time::Duration::from_millis(250)),
@@ -97,7 +120,10 @@ impl<'a> Case<'a> {
         }
         let mut named = Vec::new();
         for report in &mut self.reports {
-            let Some(mailbox) = rows.mailbox_by_subject(subject_of(&report.reporter)).await? else {
+            let Some(mailbox) = rows
+                .mailbox_by_subject(subject_of(&report.reporter))
+                .await?
+            else {
                 continue;
             };
             if report.reporter_address.as_ref() != Some(&mailbox.address) {
@@ -109,7 +135,9 @@ impl<'a> Case<'a> {
         if !named.is_empty() {
             let tx = self.begin().await?;
             for (id, address) in &named {
-                tx.of(self.app.tenant).set_reporter_address(*id, address).await?;
+                tx.of(self.app.tenant)
+                    .set_reporter_address(*id, address)
+                    .await?;
             }
             tx.commit().await?;
         }
@@ -118,12 +146,22 @@ impl<'a> Case<'a> {
 
     /// Moves the bytes that clients sent from the intake rows to the blob store.
     async fn keep_uploads(&mut self) -> Result<(), JobError> {
-        let uploads = self.app.store.read(self.app.tenant).uploads_of(self.submission.id).await?;
+        let uploads = self
+            .app
+            .store
+            .read(self.app.tenant)
+            .uploads_of(self.submission.id)
+            .await?;
         if uploads.is_empty() {
             return Ok(());
         }
         for (_, _, bytes) in uploads {
-            let name = self.app.blobs.put(bytes.into()).await.map_err(StoreError::from)?;
+            let name = self
+                .app
+                .blobs
+                .put(bytes.into())
+                .await
+                .map_err(StoreError::from)?;
             self.submission.upload_sha256.get_or_insert(name);
         }
         let tx = self.begin().await?;
@@ -144,7 +182,11 @@ pub(super) fn subject_of(reporter: &str) -> &str {
 pub(super) fn job_error(error: &MailboxError) -> JobError {
     let reason = error.to_string();
     match error.disposition() {
-        Disposition::Retry(after) => JobError::Retry { reason, counts: after.is_none(), after },
+        Disposition::Retry(after) => JobError::Retry {
+            reason,
+            counts: after.is_none(),
+            after,
+        },
         Disposition::NeedsAdmin => JobError::Retry {
             reason: format!("paused, an administrator must act: {reason}"),
             after: Some(std::time::Duration::from_secs(300)),

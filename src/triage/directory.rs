@@ -35,8 +35,10 @@ impl Work for Directory {
         for provider in app.mail.all() {
             let mut cursor: Option<String> = None;
             for _ in 0..MOST_PAGES {
-                let page =
-                    provider.mailboxes(cursor.as_deref()).await.map_err(|e| job_error(&e))?;
+                let page = provider
+                    .mailboxes(cursor.as_deref())
+                    .await
+                    .map_err(|e| job_error(&e))?;
                 found += page.mailboxes.len() as u64;
                 let entries: Vec<NewMailbox> = page.mailboxes.into_iter().map(kept).collect();
                 let now = app.clock.now();
@@ -54,10 +56,16 @@ impl Work for Directory {
         let now = app.clock.now();
         let tx = app.store.begin().await?;
         if found * 2 >= before {
-            tx.of(app.tenant).forget_mailboxes_unseen_since(began).await?;
+            tx.of(app.tenant)
+                .forget_mailboxes_unseen_since(began)
+                .await?;
         } else {
             // Half the people do not leave within an hour: keep the old list.
-            tracing::error!(found, before, "the directory shrank by more than half; the old entries are kept");
+            tracing::error!(
+                found,
+                before,
+                "the directory shrank by more than half; the old entries are kept"
+            );
         }
         tx.mark_directory_read(app.tenant, now).await?;
         tx.repeat_job(lease, now + EVERY).await?;

@@ -23,10 +23,14 @@ impl Case<'_> {
             return Ok(());
         }
         let Some(mailbox) = self.mailbox.clone() else {
-            return Ok(self.without_evidence("the reporter has no mailbox in the directory").await?);
+            return Ok(self
+                .without_evidence("the reporter has no mailbox in the directory")
+                .await?);
         };
         let Some(provider) = self.app.mail.of(&mailbox).cloned() else {
-            return Ok(self.without_evidence("the reporter's mail platform is not configured").await?);
+            return Ok(self
+                .without_evidence("the reporter's mail platform is not configured")
+                .await?);
         };
         let hint = self.hint().await?;
         let found = match provider.find(&mailbox, &hint).await {
@@ -82,7 +86,10 @@ impl Case<'_> {
             return Ok(Err("the reporter's mail platform is not configured"));
         };
         let fetch = async |locator: &Locator| {
-            let raw = provider.fetch_raw(locator).await.map_err(|e| job_error(&e))?;
+            let raw = provider
+                .fetch_raw(locator)
+                .await
+                .map_err(|e| job_error(&e))?;
             Ok::<_, JobError>(message::parse(&raw, &Limits::default()))
         };
         let ours = fetch(&first.locator).await?;
@@ -96,10 +103,16 @@ impl Case<'_> {
 
     /// Quarantines the reporter's own copy at once; where it was is kept.
     pub(super) async fn hold(&mut self) -> Result<(), JobError> {
-        let Some(locator) = self.submission.locator.clone() else { return Ok(()) };
+        let Some(locator) = self.submission.locator.clone() else {
+            return Ok(());
+        };
         let now = self.now();
         let rows = self.app.store.read(self.app.tenant);
-        if rows.pulls_of_submission(self.submission.id).await?.is_empty() {
+        if rows
+            .pulls_of_submission(self.submission.id)
+            .await?
+            .is_empty()
+        {
             let held = Pull {
                 id: PullId::new(now),
                 campaign: None,
@@ -136,7 +149,11 @@ impl Case<'_> {
         if open.is_empty() {
             return Ok(());
         }
-        let reconciler = Reconciler { app: self.app, lease: self.lease, seed: None };
+        let reconciler = Reconciler {
+            app: self.app,
+            lease: self.lease,
+            seed: None,
+        };
         let rest = reconciler.settle(open).await?;
         if rest.pulled > 0 {
             let held = Event::new("quarantined", self.now())
@@ -154,13 +171,19 @@ impl Case<'_> {
 
     /// Fetches the bytes and compares them with what the client sent.
     pub(super) async fn fetch(&mut self) -> Result<(), JobError> {
-        let Some(locator) = self.submission.locator.clone() else { return Ok(()) };
-        let Some(provider) = self.app.mail.of(&locator.mailbox).cloned() else { return Ok(()) };
+        let Some(locator) = self.submission.locator.clone() else {
+            return Ok(());
+        };
+        let Some(provider) = self.app.mail.of(&locator.mailbox).cloned() else {
+            return Ok(());
+        };
         let raw = match provider.fetch_raw(&locator).await {
             Ok(raw) => raw,
             Err(error) => match error.disposition() {
                 Disposition::Settle | Disposition::GiveUp => {
-                    return Ok(self.without_evidence("the message was gone before it was read").await?);
+                    return Ok(self
+                        .without_evidence("the message was gone before it was read")
+                        .await?);
                 }
                 _ => return Err(job_error(&error)),
             },
@@ -173,8 +196,11 @@ impl Case<'_> {
         self.submission.evidence_size = i64::try_from(raw.len()).ok();
         let name = self.app.blobs.put(raw).await.map_err(StoreError::from)?;
         self.submission.evidence_sha256 = Some(name.clone());
-        self.submission.evidence =
-            if alike { EvidenceState::Fetched } else { EvidenceState::Mismatch };
+        self.submission.evidence = if alike {
+            EvidenceState::Fetched
+        } else {
+            EvidenceState::Mismatch
+        };
         let event = Event::new("evidence_fetched", self.now())
             .with(serde_json::json!({ "sha256": name, "matches_upload": alike }));
         self.save(Some(event)).await?;
@@ -183,15 +209,17 @@ impl Case<'_> {
 
     /// What the client sent, if it sent anything.
     async fn uploaded(&self) -> Result<Option<ParsedMessage>, StoreError> {
-        let Some(name) = &self.submission.upload_sha256 else { return Ok(None) };
+        let Some(name) = &self.submission.upload_sha256 else {
+            return Ok(None);
+        };
         let raw = self.app.blobs.get(name).await?;
         Ok(Some(message::parse(&raw, &Limits::default())))
     }
 
     async fn without_evidence(&mut self, why: &str) -> Result<(), StoreError> {
         self.submission.evidence = EvidenceState::Missing;
-        let event = Event::new("evidence_missing", self.now())
-            .with(serde_json::json!({ "reason": why }));
+        let event =
+            Event::new("evidence_missing", self.now()).with(serde_json::json!({ "reason": why }));
         self.save(Some(event)).await
     }
 }

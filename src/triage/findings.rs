@@ -67,6 +67,11 @@ pub fn of(parsed: &ParsedMessage, observables: &[Observable], trusted: &[String]
                 })
             })
             .collect(),
-        text_preview: parsed.visible_text().chars().filter(|c| *c != '\0').take(PREVIEW).collect(),
+        text_preview: parsed
+            .visible_text()
+            .chars()
+            .filter(|c| *c != '\0')
+            .take(PREVIEW)
+            .collect(),
     }
 }

@@ -63,8 +63,9 @@ impl Case<'_> {
         self.submission.findings = serde_json::to_value(kept).ok();
         self.submission.fingerprint = serde_json::to_value(Fingerprint::of(&parsed)).ok();
         self.submission.subject = Some(parsed.subject.neutral(500));
-        self.submission.sender =
-            parsed.author().map(|p| Untrusted::new(p.address.clone()).exposed().clone());
+        self.submission.sender = parsed
+            .author()
+            .map(|p| Untrusted::new(p.address.clone()).exposed().clone());
         self.submission.assessment = Some(self.within_limits(assessment));
         let event = Event::new("enriched", now).with(serde_json::json!({
             "observables": observables.len(),
@@ -87,7 +88,10 @@ impl Case<'_> {
             }
         };
         let hold = hold.or_else(|| {
-            self.reports.iter().all(|r| r.guest).then_some("reported by guests only")
+            self.reports
+                .iter()
+                .all(|r| r.guest)
+                .then_some("reported by guests only")
         });
         if let Some(hold) = hold {
             assessment.may_pull = false;
@@ -131,12 +135,14 @@ impl Case<'_> {
     }
 
     fn verdict_event(&self, assessment: &Assessment) -> Event {
-        Event::new("verdict", self.now()).on(self.submission.id).with(serde_json::json!({
-            "verdict": assessment.verdict,
-            "score": assessment.score,
-            "source": "policy",
-            "hold": assessment.hold_reason,
-        }))
+        Event::new("verdict", self.now())
+            .on(self.submission.id)
+            .with(serde_json::json!({
+                "verdict": assessment.verdict,
+                "score": assessment.score,
+                "source": "policy",
+                "hold": assessment.hold_reason,
+            }))
     }
 
     /// Joins the campaign of exactly this message, or opens it.
@@ -147,7 +153,9 @@ impl Case<'_> {
             .fingerprint
             .clone()
             .and_then(|print| serde_json::from_value(print).ok());
-        let key = print.as_ref().map_or_else(|| self.submission.id.to_string(), exact_key);
+        let key = print
+            .as_ref()
+            .map_or_else(|| self.submission.id.to_string(), exact_key);
         let campaign = match rows.campaign_by_exact_key(&key).await? {
             Some(known) => known,
             None => {
@@ -160,12 +168,14 @@ impl Case<'_> {
             }
         };
         if self.submission.campaign.is_none() {
-            rows.record(vec![self.verdict_event(assessment).of(campaign.id)]).await?;
+            rows.record(vec![self.verdict_event(assessment).of(campaign.id)])
+                .await?;
         }
         self.submission.campaign = Some(campaign.id);
         self.submission.verdict = Some(campaign.verdict);
         self.submission.verdict_source = Some(campaign.verdict_source);
-        rows.adopt_pulls(self.submission.id, campaign.id, campaign.decision_version).await
+        rows.adopt_pulls(self.submission.id, campaign.id, campaign.decision_version)
+            .await
     }
 
     fn open_campaign(&self, exact_key: String, assessment: &Assessment) -> Campaign {
@@ -194,13 +204,20 @@ impl Case<'_> {
     /// What the verdict means for the reporter's own copy and for the letter.
     async fn consequences(&self, rows: &Rows<'_>) -> Result<(), StoreError> {
         let now = self.now();
-        let Some(verdict) = self.submission.verdict else { return Ok(()) };
+        let Some(verdict) = self.submission.verdict else {
+            return Ok(());
+        };
         if verdict.returns_copy() {
-            rows.desire_for_submission(self.submission.id, Desired::InPlace, now).await?;
+            rows.desire_for_submission(self.submission.id, Desired::InPlace, now)
+                .await?;
         }
-        let status =
-            if verdict.needs_review() { ReportStatus::InReview } else { ReportStatus::Received };
-        rows.set_report_status(self.submission.id, status, None).await?;
+        let status = if verdict.needs_review() {
+            ReportStatus::InReview
+        } else {
+            ReportStatus::Received
+        };
+        rows.set_report_status(self.submission.id, status, None)
+            .await?;
         let Some(campaign) = self.submission.campaign else {
             return thank::submission(self.app, rows, &self.submission, now).await;
         };
@@ -208,7 +225,8 @@ impl Case<'_> {
         match rows.remediation_of(campaign).await? {
             // Thanked when every copy is at rest.
             Some(remediation) if verdict == Verdict::Malicious => {
-                rows.enqueue(vec![jobs::close(remediation.id, now)], now).await
+                rows.enqueue(vec![jobs::close(remediation.id, now)], now)
+                    .await
             }
             _ => thank::submission(self.app, rows, &self.submission, now).await,
         }
@@ -224,8 +242,16 @@ fn exact_key(print: &Fingerprint) -> String {
         print.message_id.as_deref().unwrap_or_default(),
         print.from.as_deref().unwrap_or_default(),
         &print.digest,
-        if print.message_id.is_none() { &print.subject } else { "" },
-        if print.message_id.is_none() { &links } else { "" },
+        if print.message_id.is_none() {
+            &print.subject
+        } else {
+            ""
+        },
+        if print.message_id.is_none() {
+            &links
+        } else {
+            ""
+        },
     ];
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());

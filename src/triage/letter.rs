@@ -9,10 +9,11 @@ use chrono::TimeDelta;
 use super::case::{job_error, subject_of};
 use crate::{
     app::App,
+    config::notify::Way,
     domain::{LetterId, MailboxRef, MessageQuery, ReportStatus},
     jobs::{self, JobError, Work},
     mailbox::MailProvider,
-    notify::{Channel, NotifyError},
+    notify::NotifyError,
     store::{
         event::Event,
         job::Lease,
@@ -31,14 +32,18 @@ impl Work for Letters {
 
     async fn run(&self, lease: &Lease) -> Result<(), JobError> {
         let app = &*self.0;
-        let id: LetterId =
-            lease.target.parse().map_err(|_| JobError::Park("its target is no letter".into()))?;
+        let id: LetterId = lease
+            .target
+            .parse()
+            .map_err(|_| JobError::Park("its target is no letter".into()))?;
         let rows = app.store.read(app.tenant);
         let mut letter = rows
             .letter(id)
             .await?
             .ok_or_else(|| JobError::Park("its letter is not there".into()))?;
-        let mailbox = rows.mailbox_by_subject(subject_of(&letter.reporter)).await?;
+        let mailbox = rows
+            .mailbox_by_subject(subject_of(&letter.reporter))
+            .await?;
         let Some(mailbox) = mailbox else {
             // Only the directory says where a letter may go.
             letter.state = LetterState::Dropped;
@@ -70,17 +75,29 @@ async fn begin(
     letter.state = LetterState::Sending;
     letter.attempts = letter.attempts.saturating_add(1);
     letter.address = Some(mailbox.address.clone());
-    letter.via = Some(channel_for(app, mailbox).as_str().to_owned());
+    letter.via = Some(name_of(way_for(app, mailbox)).to_owned());
     let tx = app.store.begin().await?;
-    tx.hold(lease, app.clock.now() + TimeDelta::seconds(60)).await?;
+    tx.hold(lease, app.clock.now() + TimeDelta::seconds(60))
+        .await?;
     tx.of(app.tenant).save_letter(letter).await?;
     tx.commit().await?;
     Ok(())
 }
 
-fn channel_for(app: &App, mailbox: &MailboxRef) -> Channel {
-    let inserts = app.mail.of(mailbox).is_some_and(|p| p.capabilities().inserts);
-    app.notifier.channel(inserts)
+fn way_for(app: &App, mailbox: &MailboxRef) -> Way {
+    let inserts = app
+        .mail
+        .of(mailbox)
+        .is_some_and(|p| p.capabilities().inserts);
+    app.notifier.way_to(mailbox.provider, inserts)
+}
+
+const fn name_of(way: Way) -> &'static str {
+    match way {
+        Way::Insert => "mailbox",
+        Way::Smtp => "smtp",
+        Way::File => "file",
+    }
 }
 
 async fn send(
@@ -89,19 +106,42 @@ async fn send(
     mailbox: &MailboxRef,
     letter: &mut Letter,
 ) -> Result<(), JobError> {
+    let submission = app
+        .store
+        .read(app.tenant)
+        .submission(letter.submission)
+        .await?;
+    let subject = submission.and_then(|s| s.subject);
     let raw = app
         .notifier
-        .compose(letter, &mailbox.address, app.clock.now())
+        .compose(
+            letter,
+            &mailbox.address,
+            subject.as_deref(),
+            app.clock.now(),
+        )
         .map_err(|error| JobError::Park(error.to_string()))?;
-    match (channel_for(app, mailbox), provider) {
-        (Channel::Mailbox, Some(provider)) => {
-            provider.insert(mailbox, &raw).await.map_err(|e| job_error(&e))?;
+    match (way_for(app, mailbox), provider) {
+        (Way::Insert, Some(provider)) => {
+            provider
+                .insert(mailbox, &raw)
+                .await
+                .map_err(|e| job_error(&e))?;
         }
-        (channel, _) => {
-            let sent = app.notifier.deliver(channel, &mailbox.address, &raw, letter).await;
+        (way, _) => {
+            let sent = app
+                .notifier
+                .deliver(way, &mailbox.address, &raw, letter)
+                .await;
             sent.map_err(|error| match error {
-                NotifyError::Refused(_) | NotifyError::NoChannel => JobError::Park(error.to_string()),
-                _ => JobError::Retry { reason: error.to_string(), after: None, counts: true },
+                NotifyError::Refused(_) | NotifyError::NoChannel => {
+                    JobError::Park(error.to_string())
+                }
+                _ => JobError::Retry {
+                    reason: error.to_string(),
+                    after: None,
+                    counts: true,
+                },
             })?;
         }
     }
@@ -143,13 +183,20 @@ async fn end(app: &App, lease: &Lease, mut letter: Letter) -> Result<(), JobErro
     } else {
         ReportStatus::Closed
     };
-    rows.set_report_status(letter.submission, status, Some(letter.outcome)).await?;
-    let kind = if letter.state == LetterState::Sent { "thanked" } else { "letter_dropped" };
-    let event = Event::new(kind, now).on(letter.submission).with(serde_json::json!({
-        "letter": letter.id,
-        "report": letter.report,
-        "via": letter.via,
-    }));
+    rows.set_report_status(letter.submission, status, Some(letter.outcome))
+        .await?;
+    let kind = if letter.state == LetterState::Sent {
+        "thanked"
+    } else {
+        "letter_dropped"
+    };
+    let event = Event::new(kind, now)
+        .on(letter.submission)
+        .with(serde_json::json!({
+            "letter": letter.id,
+            "report": letter.report,
+            "via": letter.via,
+        }));
     rows.record(vec![event]).await?;
     tx.finish_job(lease, now).await?;
     tx.commit().await?;

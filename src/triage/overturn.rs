@@ -42,22 +42,29 @@ pub async fn set_verdict(
     let rows = tx.of(app.tenant);
     let submission = rows.submission(id).await?.ok_or(OverturnError::NotFound)?;
     if submission.assessment.is_none() {
-        return Err(OverturnError::EvidenceMissing("triage is not through yet; try again shortly"));
+        return Err(OverturnError::EvidenceMissing(
+            "triage is not through yet; try again shortly",
+        ));
     }
     if verdict == Verdict::Malicious && submission.evidence != EvidenceState::Fetched {
         return Err(OverturnError::EvidenceMissing(
             "it was not fetched from the reporter's own mailbox, so nothing may be pulled on it",
         ));
     }
-    let mut event = Event::new("verdict", now).on(id).by(actor).with(serde_json::json!({
-        "verdict": verdict,
-        "source": "analyst",
-        "reason": reason.chars().take(2000).collect::<String>(),
-    }));
+    let mut event = Event::new("verdict", now)
+        .on(id)
+        .by(actor)
+        .with(serde_json::json!({
+            "verdict": verdict,
+            "source": "analyst",
+            "reason": reason.chars().take(2000).collect::<String>(),
+        }));
     match submission.campaign {
         Some(campaign) => {
-            let mut campaign =
-                rows.campaign(campaign).await?.ok_or(OverturnError::NotFound)?;
+            let mut campaign = rows
+                .campaign(campaign)
+                .await?
+                .ok_or(OverturnError::NotFound)?;
             campaign.verdict = verdict;
             campaign.verdict_source = VerdictSource::Analyst;
             campaign.decision_version += 1;
@@ -110,9 +117,11 @@ async fn alone(
     submission.updated_at = now;
     rows.save_submission(&submission).await?;
     if verdict.returns_copy() {
-        rows.desire_for_submission(submission.id, Desired::InPlace, now).await?;
+        rows.desire_for_submission(submission.id, Desired::InPlace, now)
+            .await?;
     }
     // The held copy has no campaign whose pull step would move it: triage does.
-    rows.enqueue(vec![jobs::triage(submission.id, now)], now).await?;
+    rows.enqueue(vec![jobs::triage(submission.id, now)], now)
+        .await?;
     thank::submission(app, rows, &submission, now).await
 }

@@ -24,14 +24,19 @@ pub async fn campaign(
     id: CampaignId,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let filter = SubmissionFilter { campaign: Some(id), ..SubmissionFilter::default() };
+    let filter = SubmissionFilter {
+        campaign: Some(id),
+        ..SubmissionFilter::default()
+    };
     let mut page = PageRequest::first(200);
     loop {
         let found = rows.submissions(&filter, &page).await?;
         for one in &found.items {
             submission(app, rows, one, now).await?;
         }
-        let Some(next) = found.next else { return Ok(()) };
+        let Some(next) = found.next else {
+            return Ok(());
+        };
         page.after = Some(next);
     }
 }
@@ -46,14 +51,18 @@ pub async fn submission(
     submission: &Submission,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let Some(outcome) = submission.verdict else { return Ok(()) };
+    let Some(outcome) = submission.verdict else {
+        return Ok(());
+    };
     for report in rows.reports_of(submission.id).await? {
         let id = LetterId::new(now);
         let letter = Letter {
             id,
             report: report.id,
             submission: submission.id,
-            case_key: submission.campaign.map_or_else(|| submission.id.to_string(), |c| c.to_string()),
+            case_key: submission
+                .campaign
+                .map_or_else(|| submission.id.to_string(), |c| c.to_string()),
             reporter: report.reporter,
             outcome,
             message_id: format!("{id}@{}", app.notifier.domain()),
