@@ -1,6 +1,12 @@
 //! Tokens through a real HTTP endpoint: real routes, key sets from a second
 //! real server, the clock standing where the cases say.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::sync::{Arc, atomic::Ordering};
 
 use chrono::TimeDelta;
