@@ -198,5 +198,6 @@ fn since(then: DateTime<Utc>, now: DateTime<Utc>) -> TimeDelta {
     now.signed_duration_since(then).abs()
 }
 
-#[cfg(test)]
+// Their key servers speak plain http, which only this feature allows.
+#[cfg(all(test, feature = "sim"))]
 mod tests;
