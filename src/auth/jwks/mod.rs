@@ -199,5 +199,6 @@ fn since(then: DateTime<Utc>, now: DateTime<Utc>) -> TimeDelta {
 }
 
 // Their key servers speak plain http, which only this feature allows.
-#[cfg(all(test, feature = "sim"))]
+#[cfg(test)]
+#[cfg(feature = "sim")]
 mod tests;
