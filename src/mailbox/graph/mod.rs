@@ -161,3 +161,50 @@ impl MailProvider for GraphMail {
         self.findings().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    fn connect(extra: &str) -> Result<GraphMail, FieldError> {
+        let config: Graph = toml::from_str(&format!(
+            "tenant_id = 'contoso.example'\nclient_id = 'a-b'\nclient_secret = 's'\n{extra}"
+        ))
+        .expect("section");
+        GraphMail::new(&config, Arc::new(SystemClock))
+    }
+
+    #[test]
+    fn connects_to_every_known_cloud_and_to_no_other() {
+        for host in [
+            "graph.microsoft.com",
+            "graph.microsoft.us",
+            "dod-graph.microsoft.us",
+            "graph.microsoft.de",
+            "microsoftgraph.chinacloudapi.cn",
+        ] {
+            let mail = connect(&format!("base_url = 'https://{host}/v1.0'"));
+            assert!(mail.is_ok(), "{host}");
+        }
+        let refused = connect("base_url = 'https://graph.example/v1.0'").err();
+        assert_eq!(refused.map(|error| error.field), Some("graph.base_url"));
+    }
+
+    #[test]
+    fn a_credential_file_that_is_none_is_named() {
+        let refused = connect("").err();
+        assert_eq!(refused, None);
+        let config: Graph = toml::from_str(
+            "tenant_id = 'x'\nclient_id = 'y'\nclient_secret_file = '/nowhere/at/all'",
+        )
+        .expect("section");
+        let refused = GraphMail::new(&config, Arc::new(SystemClock)).err();
+        assert_eq!(
+            refused.map(|error| error.field),
+            Some("graph.client_secret_file")
+        );
+    }
+}

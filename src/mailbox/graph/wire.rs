@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, future::join_all, stream};
 use graph_rs_sdk::{
     GraphClient, GraphFailure,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
@@ -191,9 +191,7 @@ impl Wire {
         call: &Call,
         limit: usize,
     ) -> Result<(u16, Option<Duration>, Bytes), MailboxError> {
-        if let Some(mailbox) = &call.mailbox {
-            self.pace.admit(mailbox).await?;
-        }
+        self.admit(call).await?;
         let slot = self.pace.enter(call.mailbox.as_deref()).await;
         let url = self.target(&call.path)?;
         let body = call.body.as_ref().map(Value::to_string);
@@ -248,11 +246,8 @@ impl Wire {
     pub(super) async fn batch(&self, calls: Vec<Call>) -> Vec<Result<Answer, MailboxError>> {
         let mut answers: Vec<Option<Result<Answer, MailboxError>>> = vec![None; calls.len()];
         let mut open = Vec::with_capacity(calls.len());
-        for (at, call) in calls.into_iter().enumerate() {
-            let admitted = match &call.mailbox {
-                Some(mailbox) => self.pace.admit(mailbox).await,
-                None => Ok(()),
-            };
+        let admitted = join_all(calls.iter().map(|call| self.admit(call))).await;
+        for ((at, call), admitted) in calls.into_iter().enumerate().zip(admitted) {
             match (admitted, answers.get_mut(at)) {
                 (Ok(()), _) => open.push((at, call)),
                 (Err(error), Some(slot)) => *slot = Some(Err(error)),
@@ -277,9 +272,19 @@ impl Wire {
             .collect()
     }
 
+    async fn admit(&self, call: &Call) -> Result<(), MailboxError> {
+        match &call.mailbox {
+            Some(mailbox) => self.pace.admit(mailbox).await,
+            None => Ok(()),
+        }
+    }
+
     /// One `$batch`. Parts that Graph refused for an expired token go out once more.
     async fn chunk(&self, chunk: Vec<(usize, Call)>) -> Vec<(usize, Result<Answer, MailboxError>)> {
-        let seen = self.tokens.current().await.map(|token| token.number);
+        let seen = match self.tokens.current().await {
+            Ok(token) => token.number,
+            Err(error) => return same_for_all(&chunk, &error),
+        };
         let mut answers = self.post_batch(&chunk).await;
         if chunk.len() > 1 && answers.iter().all(|(_, answer)| is_too_large(answer)) {
             // Twenty bodies may be too much for one answer where ten are not.
@@ -295,8 +300,8 @@ impl Wire {
             .filter(|(_, (_, answer))| matches!(answer, Ok(a) if a.status == 401))
             .map(|(call, _)| call.clone())
             .collect();
-        if let (false, Ok(number)) = (refused.is_empty(), seen) {
-            self.tokens.refuse(number).await;
+        if !refused.is_empty() {
+            self.tokens.refuse(seen).await;
             let again = self.post_batch(&refused).await;
             for (at, answer) in again {
                 if let Some(slot) = answers.iter_mut().find(|(slot, _)| *slot == at) {
@@ -339,6 +344,12 @@ impl Wire {
         };
         let whole = got.and_then(|(status, wait, bytes)| {
             self.learn(None, status, wait);
+            if status == 429 {
+                // The batch as a whole: none of its mailboxes before that time.
+                for mailbox in chunk.iter().filter_map(|(_, c)| c.mailbox.as_deref()) {
+                    self.pace.throttled(mailbox, wait);
+                }
+            }
             if status != 200 {
                 let body = parsed(&bytes).unwrap_or_default();
                 return Err(refusal::meaning(status, &body, wait, effect));
@@ -348,10 +359,7 @@ impl Wire {
         });
         match whole {
             Ok(whole) => self.sorted(chunk, whole),
-            Err(error) => chunk
-                .iter()
-                .map(|(at, _)| (*at, Err(error.clone())))
-                .collect(),
+            Err(error) => same_for_all(chunk, &error),
         }
     }
 
@@ -494,6 +502,16 @@ fn too_large(effect: Effect) -> MailboxError {
         Effect::Read => wire::too_large(),
         Effect::Change => effect.silence("answer too large"),
     }
+}
+
+fn same_for_all(
+    chunk: &[(usize, Call)],
+    error: &MailboxError,
+) -> Vec<(usize, Result<Answer, MailboxError>)> {
+    chunk
+        .iter()
+        .map(|(at, _)| (*at, Err(error.clone())))
+        .collect()
 }
 
 fn is_too_large(answer: &Result<Answer, MailboxError>) -> bool {
