@@ -3,6 +3,8 @@
 //! The only room that may use `graph_rs_sdk`. Ids are immutable ids, requests
 //! go through the governor, and no call is repeated here: the queue decides.
 
+mod batch;
+mod call;
 mod check;
 mod directory;
 mod folder;
@@ -21,7 +23,7 @@ use graph_rs_sdk::{
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 
-use self::{path::Path, token::Tokens, wire::Call};
+use self::{call::Call, path::Path, token::Tokens};
 use super::{
     Capabilities, Finding, ItemHint, MailProvider, MailboxError, MailboxPage, QuarantineMove,
     RestoreMove, Restored, Seen, wire as shared, wire::Remembered,
@@ -67,7 +69,7 @@ fn client(config: &Graph, tokens: Tokens) -> GraphClient {
     // Given per request it would be lost on later pages.
     headers.insert(
         HeaderName::from_static("prefer"),
-        HeaderValue::from_static(wire::PREFER),
+        HeaderValue::from_static(call::PREFER),
     );
     let configuration = GraphClientConfiguration::new()
         .client_application(tokens)
@@ -98,7 +100,7 @@ impl MailProvider for GraphMail {
         Capabilities {
             searches_phrases: false,
             inserts: false,
-            search_width: wire::BATCH,
+            search_width: batch::BATCH,
         }
     }
 
