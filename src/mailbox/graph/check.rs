@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-use super::{GraphMail, path::Path, wire::Call};
+use super::{GraphMail, call::Call, path::Path};
 use crate::mailbox::{Finding, MailboxError, wire::Effect};
 
 /// What Unhook needs of the directory, and why.

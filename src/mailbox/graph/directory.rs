@@ -3,9 +3,10 @@
 use serde::Deserialize;
 
 use super::{
-    GraphMail, message,
+    GraphMail,
+    call::Call,
+    message,
     path::{Path, quoted},
-    wire::Call,
 };
 use crate::{
     domain::{MailboxAddress, MailboxRef, Provider},

@@ -5,9 +5,10 @@ use graph_rs_sdk::http::Method;
 use serde_json::{Value, json};
 
 use super::{
-    GraphMail, message,
+    GraphMail,
+    call::Call,
+    message,
     path::{Path, quoted},
-    wire::Call,
 };
 use crate::{
     domain::MailboxRef,

@@ -3,6 +3,8 @@
 //! The only room that may use `graph_rs_sdk`. Ids are immutable ids, requests
 //! go through the governor, and no call is repeated here: the queue decides.
 
+mod batch;
+mod call;
 mod check;
 mod directory;
 mod folder;
@@ -21,7 +23,7 @@ use graph_rs_sdk::{
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 
-use self::{path::Path, token::Tokens, wire::Call};
+use self::{call::Call, path::Path, token::Tokens};
 use super::{
     Capabilities, Finding, ItemHint, MailProvider, MailboxError, MailboxPage, QuarantineMove,
     RestoreMove, Restored, Seen, wire as shared, wire::Remembered,
@@ -67,7 +69,7 @@ fn client(config: &Graph, tokens: Tokens) -> GraphClient {
     // Given per request it would be lost on later pages.
     headers.insert(
         HeaderName::from_static("prefer"),
-        HeaderValue::from_static(wire::PREFER),
+        HeaderValue::from_static(call::PREFER),
     );
     let configuration = GraphClientConfiguration::new()
         .client_application(tokens)
@@ -98,7 +100,7 @@ impl MailProvider for GraphMail {
         Capabilities {
             searches_phrases: false,
             inserts: false,
-            search_width: wire::BATCH,
+            search_width: batch::BATCH,
         }
     }
 
@@ -159,5 +161,52 @@ impl MailProvider for GraphMail {
 
     async fn check(&self) -> Vec<Finding> {
         self.findings().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    fn connect(extra: &str) -> Result<GraphMail, FieldError> {
+        let config: Graph = toml::from_str(&format!(
+            "tenant_id = 'contoso.example'\nclient_id = 'a-b'\nclient_secret = 's'\n{extra}"
+        ))
+        .expect("section");
+        GraphMail::new(&config, Arc::new(SystemClock))
+    }
+
+    #[test]
+    fn connects_to_every_known_cloud_and_to_no_other() {
+        for host in [
+            "graph.microsoft.com",
+            "graph.microsoft.us",
+            "dod-graph.microsoft.us",
+            "graph.microsoft.de",
+            "microsoftgraph.chinacloudapi.cn",
+        ] {
+            let mail = connect(&format!("base_url = 'https://{host}/v1.0'"));
+            assert!(mail.is_ok(), "{host}");
+        }
+        let refused = connect("base_url = 'https://graph.example/v1.0'").err();
+        assert_eq!(refused.map(|error| error.field), Some("graph.base_url"));
+    }
+
+    #[test]
+    fn a_credential_file_that_is_none_is_named() {
+        let refused = connect("").err();
+        assert_eq!(refused, None);
+        let config: Graph = toml::from_str(
+            "tenant_id = 'x'\nclient_id = 'y'\nclient_secret_file = '/nowhere/at/all'",
+        )
+        .expect("section");
+        let refused = GraphMail::new(&config, Arc::new(SystemClock)).err();
+        assert_eq!(
+            refused.map(|error| error.field),
+            Some("graph.client_secret_file")
+        );
     }
 }

@@ -6,9 +6,10 @@ use graph_rs_sdk::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::{
-    GraphMail, message,
+    GraphMail,
+    call::{Answer, Call},
+    message,
     path::Path,
-    wire::{Answer, Call},
 };
 use crate::{
     domain::{Locator, Place},

@@ -4,9 +4,9 @@ use chrono::SecondsFormat;
 
 use super::{
     GraphMail,
+    call::{Answer, Call},
     message::{self, FIELDS, FIELDS_AND_BODY},
     path::{Path, quoted},
-    wire::{Answer, Call},
 };
 use crate::{
     domain::{Locator, MailboxRef, MessageQuery},

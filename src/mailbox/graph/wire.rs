@@ -1,61 +1,36 @@
-//! Calls over the Graph wire: one by one, or up to twenty in a `$batch`.
+//! The Graph wire: single exchanges, and what it means when one breaks off.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::{StreamExt as _, stream};
 use graph_rs_sdk::{
     GraphClient, GraphFailure,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     http::{BodyRead, Method},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use url::Url;
 
-use super::{path::Path, refusal, token::Tokens};
+use super::{
+    call::{Answer, Call},
+    refusal,
+    token::Tokens,
+};
 use crate::{
     clock::SharedClock,
     mailbox::{
         MailboxError,
-        pace::{PER_MAILBOX, Pace, retry_after},
+        pace::{Pace, retry_after},
         wire::{self, Effect},
     },
 };
 
-/// Requests in one `$batch` (documented limit).
-pub(super) const BATCH: usize = 20;
-/// Batches of one call of ours that run side by side, below the governor.
-const SIDE_BY_SIDE: usize = 8;
-/// Immutable ids survive the move into quarantine.
-pub(super) const PREFER: &str = "IdType=\"ImmutableId\"";
-
-/// One request.
-#[derive(Debug, Clone)]
-pub(super) struct Call {
-    /// The mailbox whose lane it takes; none for the directory.
-    mailbox: Option<String>,
-    method: Method,
-    path: String,
-    body: Option<Value>,
-    effect: Effect,
-    eventual: bool,
-}
-
-/// One answer, of whatever status.
-#[derive(Debug, Clone)]
-pub(super) struct Answer {
-    status: u16,
-    wait: Option<Duration>,
-    body: Value,
-}
-
 /// The connection.
 pub(super) struct Wire {
     client: GraphClient,
-    tokens: Tokens,
-    pace: Pace,
-    clock: SharedClock,
+    pub(super) tokens: Tokens,
+    pub(super) pace: Pace,
+    pub(super) clock: SharedClock,
     root: Url,
 }
 
@@ -63,91 +38,6 @@ pub(super) struct Wire {
 struct Lost {
     sent: bool,
     what: String,
-}
-
-impl Call {
-    pub(super) fn get(mailbox: &str, path: &Path) -> Self {
-        Self::new(Some(mailbox), Method::GET, path, None, Effect::Read)
-    }
-
-    pub(super) fn change(mailbox: &str, method: Method, path: &Path, body: Value) -> Self {
-        Self::new(Some(mailbox), method, path, Some(body), Effect::Change)
-    }
-
-    /// A look into the directory, as an advanced query where `eventual`.
-    pub(super) fn directory(path: &Path, eventual: bool) -> Self {
-        Self {
-            eventual,
-            ..Self::new(None, Method::GET, path, None, Effect::Read)
-        }
-    }
-
-    fn new(
-        mailbox: Option<&str>,
-        method: Method,
-        path: &Path,
-        body: Option<Value>,
-        effect: Effect,
-    ) -> Self {
-        Self {
-            mailbox: mailbox.map(str::to_owned),
-            method,
-            path: path.as_str().to_owned(),
-            body,
-            effect,
-            eventual: false,
-        }
-    }
-
-    fn part(&self, id: usize) -> Value {
-        let mut headers = json!({ "Prefer": PREFER });
-        if let (Some(_), Some(map)) = (&self.body, headers.as_object_mut()) {
-            map.insert("Content-Type".to_owned(), json!("application/json"));
-        }
-        let mut part = json!({
-            "id": id.to_string(),
-            "method": self.method.as_str(),
-            "url": self.path,
-            "headers": headers,
-        });
-        if let (Some(body), Some(map)) = (&self.body, part.as_object_mut()) {
-            map.insert("body".to_owned(), body.clone());
-        }
-        part
-    }
-}
-
-impl Answer {
-    /// The body of a 2xx answer.
-    pub(super) fn ok(self, effect: Effect) -> Result<Value, MailboxError> {
-        if (200..300).contains(&self.status) {
-            return Ok(self.body);
-        }
-        Err(refusal::meaning(self.status, &self.body, self.wait, effect))
-    }
-
-    pub(super) const fn status(&self) -> u16 {
-        self.status
-    }
-
-    pub(super) fn code(&self) -> &str {
-        refusal::code(&self.body)
-    }
-}
-
-#[derive(Deserialize)]
-struct BatchAnswer {
-    responses: Vec<PartAnswer>,
-}
-
-#[derive(Deserialize)]
-struct PartAnswer {
-    id: String,
-    status: u16,
-    #[serde(default)]
-    headers: HashMap<String, String>,
-    #[serde(default)]
-    body: Value,
 }
 
 impl Wire {
@@ -191,9 +81,7 @@ impl Wire {
         call: &Call,
         limit: usize,
     ) -> Result<(u16, Option<Duration>, Bytes), MailboxError> {
-        if let Some(mailbox) = &call.mailbox {
-            self.pace.admit(mailbox).await?;
-        }
+        self.admit(call).await?;
         let slot = self.pace.enter(call.mailbox.as_deref()).await;
         let url = self.target(&call.path)?;
         let body = call.body.as_ref().map(Value::to_string);
@@ -242,158 +130,13 @@ impl Wire {
             None => below.to_owned(),
         })
     }
-
-    /// Calls in batches of at most twenty with at most four a mailbox; one
-    /// answer for each call, in order.
-    pub(super) async fn batch(&self, calls: Vec<Call>) -> Vec<Result<Answer, MailboxError>> {
-        let mut answers: Vec<Option<Result<Answer, MailboxError>>> = vec![None; calls.len()];
-        let mut open = Vec::with_capacity(calls.len());
-        for (at, call) in calls.into_iter().enumerate() {
-            let admitted = match &call.mailbox {
-                Some(mailbox) => self.pace.admit(mailbox).await,
-                None => Ok(()),
-            };
-            match (admitted, answers.get_mut(at)) {
-                (Ok(()), _) => open.push((at, call)),
-                (Err(error), Some(slot)) => *slot = Some(Err(error)),
-                (Err(_), None) => {}
-            }
-        }
-        let done: Vec<Vec<(usize, Result<Answer, MailboxError>)>> = stream::iter(packed(open))
-            .map(|chunk| self.chunk(chunk))
-            .buffer_unordered(SIDE_BY_SIDE)
-            .collect()
-            .await;
-        for (at, answer) in done.into_iter().flatten() {
-            if let Some(slot) = answers.get_mut(at) {
-                *slot = Some(answer);
-            }
-        }
-        answers
-            .into_iter()
-            .map(|answer| {
-                answer.unwrap_or_else(|| Err(MailboxError::Malformed("no answer".to_owned())))
-            })
-            .collect()
-    }
-
-    /// One `$batch`. Parts that Graph refused for an expired token go out once more.
-    async fn chunk(&self, chunk: Vec<(usize, Call)>) -> Vec<(usize, Result<Answer, MailboxError>)> {
-        let seen = self.tokens.current().await.map(|token| token.number);
-        let mut answers = self.post_batch(&chunk).await;
-        if chunk.len() > 1 && answers.iter().all(|(_, answer)| is_too_large(answer)) {
-            // Twenty bodies may be too much for one answer where ten are not.
-            let mut chunk = chunk;
-            let rest = chunk.split_off(chunk.len() / 2);
-            let mut answers = Box::pin(self.chunk(chunk)).await;
-            answers.extend(Box::pin(self.chunk(rest)).await);
-            return answers;
-        }
-        let refused: Vec<(usize, Call)> = chunk
-            .iter()
-            .zip(&answers)
-            .filter(|(_, (_, answer))| matches!(answer, Ok(a) if a.status == 401))
-            .map(|(call, _)| call.clone())
-            .collect();
-        if let (false, Ok(number)) = (refused.is_empty(), seen) {
-            self.tokens.refuse(number).await;
-            let again = self.post_batch(&refused).await;
-            for (at, answer) in again {
-                if let Some(slot) = answers.iter_mut().find(|(slot, _)| *slot == at) {
-                    slot.1 = answer;
-                }
-            }
-        }
-        answers
-    }
-
-    async fn post_batch(
-        &self,
-        chunk: &[(usize, Call)],
-    ) -> Vec<(usize, Result<Answer, MailboxError>)> {
-        let effect = if chunk.iter().any(|(_, call)| call.effect == Effect::Change) {
-            Effect::Change
-        } else {
-            Effect::Read
-        };
-        let parts: Vec<Value> = chunk.iter().map(|(at, call)| call.part(*at)).collect();
-        let body = json!({ "requests": parts }).to_string();
-        let got = match self.target("/$batch") {
-            Ok(url) => {
-                let mailboxes = chunk.iter().filter_map(|(_, c)| c.mailbox.as_deref());
-                let slot = self.pace.enter(mailboxes).await;
-                let got = self
-                    .exchange(
-                        &Method::POST,
-                        &url,
-                        Some(body),
-                        false,
-                        effect,
-                        wire::JSON_LIMIT,
-                    )
-                    .await;
-                drop(slot);
-                got
-            }
-            Err(error) => Err(error),
-        };
-        let whole = got.and_then(|(status, wait, bytes)| {
-            self.learn(None, status, wait);
-            if status != 200 {
-                let body = parsed(&bytes).unwrap_or_default();
-                return Err(refusal::meaning(status, &body, wait, effect));
-            }
-            serde_json::from_slice::<BatchAnswer>(&bytes)
-                .map_err(|_| effect.garbled("batch answer is not of the documented form"))
-        });
-        match whole {
-            Ok(whole) => self.sorted(chunk, whole),
-            Err(error) => chunk
-                .iter()
-                .map(|(at, _)| (*at, Err(error.clone())))
-                .collect(),
+    pub(super) async fn admit(&self, call: &Call) -> Result<(), MailboxError> {
+        match &call.mailbox {
+            Some(mailbox) => self.pace.admit(mailbox).await,
+            None => Ok(()),
         }
     }
-
-    /// Gives each call the answer with its id; answers come in any order.
-    fn sorted(
-        &self,
-        chunk: &[(usize, Call)],
-        whole: BatchAnswer,
-    ) -> Vec<(usize, Result<Answer, MailboxError>)> {
-        let now = self.clock.now();
-        let mut by_id: HashMap<String, PartAnswer> = whole
-            .responses
-            .into_iter()
-            .map(|part| (part.id.clone(), part))
-            .collect();
-        chunk
-            .iter()
-            .map(|(at, call)| {
-                let Some(part) = by_id.remove(&at.to_string()) else {
-                    return (*at, Err(call.effect.garbled("no answer in the batch")));
-                };
-                let wait = part
-                    .headers
-                    .iter()
-                    .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
-                    .and_then(|(_, value)| retry_after(value, now));
-                if matches!(part.status, 429 | 503)
-                    && let Some(mailbox) = &call.mailbox
-                {
-                    self.pace.throttled(mailbox, wait);
-                }
-                let answer = Answer {
-                    status: part.status,
-                    wait,
-                    body: part.body,
-                };
-                (*at, Ok(answer))
-            })
-            .collect()
-    }
-
-    fn learn(&self, mailbox: Option<&str>, status: u16, wait: Option<Duration>) {
+    pub(super) fn learn(&self, mailbox: Option<&str>, status: u16, wait: Option<Duration>) {
         match status {
             429 | 503 => {
                 self.pace.overloaded();
@@ -406,7 +149,7 @@ impl Wire {
         }
     }
 
-    fn target(&self, path: &str) -> Result<Url, MailboxError> {
+    pub(super) fn target(&self, path: &str) -> Result<Url, MailboxError> {
         let root = self.root.as_str().trim_end_matches('/');
         Url::parse(&format!("{root}{path}"))
             .map_err(|_| MailboxError::Malformed("request target".to_owned()))
@@ -414,7 +157,7 @@ impl Wire {
 
     /// One HTTP exchange; a 401 renews the token once and goes out again, for a
     /// refused credential has carried nothing out.
-    async fn exchange(
+    pub(super) async fn exchange(
         &self,
         method: &Method,
         url: &Url,
@@ -495,11 +238,6 @@ fn too_large(effect: Effect) -> MailboxError {
         Effect::Change => effect.silence("answer too large"),
     }
 }
-
-fn is_too_large(answer: &Result<Answer, MailboxError>) -> bool {
-    matches!(answer, Err(MailboxError::Rejected { status: 413, .. }))
-}
-
 fn is_html(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
@@ -507,7 +245,7 @@ fn is_html(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.to_ascii_lowercase().starts_with("text/html"))
 }
 
-fn parsed(bytes: &Bytes) -> Option<Value> {
+pub(super) fn parsed(bytes: &Bytes) -> Option<Value> {
     serde_json::from_slice(bytes).ok()
 }
 
@@ -558,59 +296,5 @@ fn lost(failure: &GraphFailure) -> Lost {
             sent: true,
             what: "the client failed".to_owned(),
         },
-    }
-}
-
-/// Packs calls into as few batches as the limits allow, first come first served.
-fn packed(calls: Vec<(usize, Call)>) -> Vec<Vec<(usize, Call)>> {
-    let mut chunks: Vec<Vec<(usize, Call)>> = Vec::new();
-    // Chunks before this one are full for every mailbox.
-    let mut first_open = 0;
-    for (at, call) in calls {
-        let fits = |chunk: &Vec<(usize, Call)>| {
-            chunk.len() < BATCH
-                && (call.mailbox.is_none()
-                    || chunk
-                        .iter()
-                        .filter(|(_, other)| other.mailbox == call.mailbox)
-                        .count()
-                        < PER_MAILBOX)
-        };
-        match chunks.iter_mut().skip(first_open).find(|chunk| fits(chunk)) {
-            Some(chunk) => chunk.push((at, call)),
-            None => chunks.push(vec![(at, call)]),
-        }
-        while chunks
-            .get(first_open)
-            .is_some_and(|chunk| chunk.len() >= BATCH)
-        {
-            first_open += 1;
-        }
-    }
-    chunks
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn call(mailbox: &str) -> Call {
-        Call::get(mailbox, &Path::new(&["users", mailbox]))
-    }
-
-    #[test]
-    fn a_batch_holds_twenty_and_four_of_one_mailbox() {
-        let sizes = |calls: Vec<Call>| -> Vec<usize> {
-            packed(calls.into_iter().enumerate().collect())
-                .iter()
-                .map(Vec::len)
-                .collect()
-        };
-        assert_eq!(
-            sizes((0..41).map(|n| call(&n.to_string())).collect()),
-            [20, 20, 1]
-        );
-        assert_eq!(sizes((0..9).map(|_| call("ann")).collect()), [4, 4, 1]);
-        assert!(sizes(Vec::new()).is_empty());
     }
 }
