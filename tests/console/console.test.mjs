@@ -64,12 +64,16 @@ async function watched(origin, viewport = { width: 1280, height: 800 }) {
   return { context, page, faults };
 }
 
+/** Does what leads to another page, and waits for that page (live ones never idle). */
+async function follow(page, action) {
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), action()]);
+}
+
 async function signIn(page, url, key) {
   await page.goto(url);
   const field = page.locator('form[method="post" i] input:not([type="hidden"])').first();
   await field.fill(key);
-  await field.press("Enter");
-  await page.waitForLoadState("networkidle");
+  await follow(page, () => field.press("Enter"));
 }
 
 async function fitsSideways(page) {
@@ -133,8 +137,7 @@ describe("the console of a demo", () => {
     await fitsSideways(page);
     await picture(page, "queue");
 
-    await page.locator(SUBMISSION).first().click();
-    await page.waitForLoadState("networkidle");
+    await follow(page, () => page.locator(SUBMISSION).first().click());
     const submission = page.url();
     assert.match(submission, /\/submissions\/sub_/);
     for (const frame of await page.locator("iframe").all()) {
@@ -150,8 +153,7 @@ describe("the console of a demo", () => {
     const verdict = page.locator('form[method="post" i][action*="verdict"]').first();
     assert.ok((await verdict.count()) > 0, "a verdict can be set");
     const before = await page.locator("main").innerText();
-    await restore.click();
-    await page.waitForLoadState("networkidle");
+    await follow(page, () => restore.click());
     await page.goto(submission);
     assert.notEqual(await page.locator("main").innerText(), before, "the restore is to be seen");
     assert.deepEqual(faults, []);
@@ -161,8 +163,7 @@ describe("the console of a demo", () => {
   test("a link from elsewhere changes nothing: GET on an action is refused", async () => {
     const { context, page } = await watched(origin);
     await signIn(page, demo.url, demo.key);
-    await page.locator(SUBMISSION).first().click();
-    await page.waitForLoadState("networkidle");
+    await follow(page, () => page.locator(SUBMISSION).first().click());
     const actions = await page
       .locator('form[method="post" i]')
       .evaluateAll((forms) => forms.map((form) => form.action));
@@ -184,8 +185,7 @@ describe("the console of a demo", () => {
     const { context, page, faults } = await watched(origin, { width: 390, height: 800 });
     await signIn(page, demo.url, demo.key);
     await fitsSideways(page);
-    await page.locator(SUBMISSION).first().click();
-    await page.waitForLoadState("networkidle");
+    await follow(page, () => page.locator(SUBMISSION).first().click());
     await fitsSideways(page);
     assert.deepEqual(faults, []);
     await context.close();
@@ -210,8 +210,7 @@ describe("a hostile message in the console", () => {
     try {
       await signIn(page, demo.url, demo.key);
       assert.match(await page.locator("main").innerText(), /Quarterly/, "the subject is shown as text");
-      await page.locator(SUBMISSION).first().click();
-      await page.waitForLoadState("networkidle");
+      await follow(page, () => page.locator(SUBMISSION).first().click());
       await page.waitForTimeout(1000);
       assert.match(page.url(), /\/submissions\/sub_/, "the page stayed");
       assert.deepEqual(await page.evaluate(() => globalThis.stopped), [], "markup of the mail reached the page");
