@@ -1,1 +1,5 @@
-//! notify.
+//! Letters to reporters.
+
+/// Sends letters.
+#[derive(Debug, Clone, Default)]
+pub struct Notifier;
