@@ -61,6 +61,15 @@ impl Source {
         }
     }
 
+    /// Lines outside tests with a word of code on them: comments, brackets and the
+    /// entries of a word list do not make a file hard to hold in the head.
+    pub fn lines_of_code(&self) -> usize {
+        self.code
+            .lines()
+            .filter(|line| line.contains(is_word))
+            .count()
+    }
+
     /// Every place where `word` stands as a whole word, as byte offsets.
     pub fn words<'a>(&'a self, word: &'a str) -> impl Iterator<Item = usize> + 'a {
         self.code.match_indices(word).filter_map(|(at, _)| {
