@@ -78,8 +78,8 @@ impl Source {
             let inside = |c: Option<char>| c.is_some_and(is_word);
             let starts_word = word.chars().next().is_some_and(is_word);
             let ends_word = word.chars().next_back().is_some_and(is_word);
-            let whole = !(starts_word && inside(before)) && !(ends_word && inside(after));
-            whole.then_some(at)
+            let part = starts_word && inside(before) || ends_word && inside(after);
+            (!part).then_some(at)
         })
     }
 
