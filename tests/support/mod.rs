@@ -4,3 +4,4 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod database;
+pub mod stage;
