@@ -7,7 +7,7 @@ use std::{
 
 use config::{File, FileFormat, Value};
 
-use super::{Config, graph::FieldError, reporters::ReportersError};
+use super::{Config, graph::FieldError, policy::PolicyError, reporters::ReportersError};
 
 /// The file that is read when none is named and it is there.
 pub const DEFAULT_FILE: &str = "unhook.toml";
@@ -36,6 +36,9 @@ pub enum ConfigError {
     /// A field of the reporters' section cannot be used.
     #[error(transparent)]
     Reporters(#[from] ReportersError),
+    /// A field of the policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// An environment variable cannot be used.
     #[error("{name}: {reason}")]
     Environment {
@@ -96,6 +99,7 @@ pub(super) fn from_text(
         .and_then(|c| c.try_deserialize())
         .map_err(said)?;
     config.read_secrets()?;
+    config.share_authserv_ids();
     config.validate()?;
     Ok(config)
 }

@@ -94,10 +94,21 @@ impl Config {
             google.validate()?;
         }
         self.reporters.validate()?;
+        self.policy.validate()?;
         self.notify.validate()?;
         self.workers.validate()?;
         self.log.validate()?;
         Ok(())
+    }
+
+    /// The organisation's own servers are named once; a list in the policy, where
+    /// `*` is possible too, goes before.
+    fn share_authserv_ids(&mut self) {
+        if self.policy.trusted_authserv_ids.is_empty() {
+            self.policy
+                .trusted_authserv_ids
+                .clone_from(&self.organisation.authserv_ids);
+        }
     }
 
     /// Reads the secrets that are given as files.

@@ -67,6 +67,16 @@ fn every_commented_field_of_the_example_is_known() {
 }
 
 #[test]
+fn the_organisations_servers_are_named_once() {
+    let text = "[organisation]\nauthserv_ids = ['mx.a.example']";
+    let config = Config::parse(text).expect("config");
+    assert_eq!(config.policy.trusted_authserv_ids, ["mx.a.example"]);
+    let text = format!("{text}\n[policy]\ntrusted_authserv_ids = ['*']");
+    let config = Config::parse(&text).expect("config");
+    assert_eq!(config.policy.trusted_authserv_ids, ["*"]);
+}
+
+#[test]
 fn nothing_at_all_is_a_configuration_too() {
     let config = Config::parse("").expect("defaults");
     assert_eq!(config.server.base_url(), "http://127.0.0.1:8080");
@@ -178,6 +188,7 @@ fn a_field_that_cannot_be_used_is_named() {
             "[notify.smtp]\nhost = 'mail.example'\nusername = 'u'",
             "notify.smtp.username:",
         ),
+        ("[policy]\nevidence_classes = 1", "policy.evidence_classes:"),
         ("[workers]\nlease_seconds = 1", "workers.lease_seconds:"),
         ("[log]\nlevel = 'a=b=c'", "log.level:"),
     ] {
