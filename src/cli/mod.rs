@@ -2,12 +2,16 @@
 //! standard output; logs and errors go to standard error.
 
 mod config;
+#[cfg(feature = "sim")]
+mod demo;
 mod doctor;
 mod keys;
 mod logging;
 mod migrate;
 mod openapi;
 mod serve;
+#[cfg(feature = "sim")]
+mod simulate;
 pub mod start;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -46,6 +50,13 @@ enum Command {
     Keys(keys::Command),
     /// Print the OpenAPI 3.1 document of the HTTP API
     Openapi,
+    /// Show the whole job on this machine: a simulated organisation, a phish in
+    /// 60 of 200 mailboxes, two reports, every copy pulled, a receipt
+    #[cfg(feature = "sim")]
+    Demo(demo::Options),
+    /// Run the simulated organisation alone, for trying things out
+    #[cfg(feature = "sim")]
+    Simulate(simulate::Options),
 }
 
 /// Where the configuration is.
@@ -96,6 +107,10 @@ impl Cli {
             Command::Doctor(options) => doctor::run(&options).await,
             Command::Keys(command) => keys::run(command).await,
             Command::Openapi => openapi::run(),
+            #[cfg(feature = "sim")]
+            Command::Demo(options) => demo::run(options).await,
+            #[cfg(feature = "sim")]
+            Command::Simulate(options) => simulate::run(&options).await,
         }
     }
 }

@@ -20,13 +20,15 @@ use crate::{
     config::{Config, FieldError, server::Server},
     http::{self, State},
     intake::Desk,
-    jobs::{Wake, Work, Workers, WorkersOptions},
+    jobs::{self, Wake, Work, Workers, WorkersOptions},
     mailbox::{gmail::GmailMail, graph::GraphMail},
-    notify::Notifier,
+    notify::{Notifier, NotifyError},
+    remediation,
     store::{
         CommitObserver, Store, StoreError,
         blobs::{BlobError, Blobs},
     },
+    triage,
 };
 
 /// Why the service did not start.
@@ -44,6 +46,9 @@ pub enum StartError {
     /// The blob store cannot be used.
     #[error("blobs: {0}")]
     Blobs(#[from] BlobError),
+    /// Letters could not be sent.
+    #[error("notify: {0}")]
+    Notify(#[from] NotifyError),
     /// Reporters could not be verified.
     #[error("reporters: {}", whole(.0))]
     Verifier(#[from] VerifierError),
@@ -123,6 +128,7 @@ pub async fn build_app(
         .ensure_tenant(&config.organisation.name, clock.now())
         .await?;
     let mail = connect(&config, &clock).await?;
+    let notifier = Notifier::new(&config.notify)?;
     Ok(App {
         config: Arc::new(config),
         clock,
@@ -130,13 +136,37 @@ pub async fn build_app(
         store,
         blobs,
         mail,
-        notifier: Notifier::default(),
+        notifier,
     })
 }
 
 /// Every kind of background work. The one place where they are named.
-fn kinds(_app: &App) -> Vec<Arc<dyn Work>> {
-    Vec::new()
+fn kinds(app: &App) -> Vec<Arc<dyn Work>> {
+    let app = Arc::new(app.clone());
+    vec![
+        Arc::new(triage::Directory(Arc::clone(&app))),
+        Arc::new(triage::Triage(Arc::clone(&app))),
+        Arc::new(triage::Letters(Arc::clone(&app))),
+        Arc::new(remediation::Search(Arc::clone(&app))),
+        Arc::new(remediation::Pulling(Arc::clone(&app))),
+        Arc::new(remediation::Close(app)),
+    ]
+}
+
+/// What every start queues: the reading of the directory, and with SQLite, where
+/// no other process can hold one, the jobs that a killed process left claimed.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub async fn resume(app: &App) -> Result<(), StoreError> {
+    if app.store.backend_name() == "sqlite" {
+        app.store.release_leases().await?;
+    }
+    let now = app.clock.now();
+    let tx = app.store.begin().await?;
+    let directory = jobs::directory(app.tenant, now);
+    tx.of(app.tenant).enqueue(vec![directory], now).await?;
+    tx.commit().await
 }
 
 /// The workers of an app; they run once they are spawned.
@@ -173,6 +203,7 @@ pub struct Running {
 /// # Errors
 /// [`StartError`] when reporters cannot be verified or the address is taken.
 pub async fn start(mut app: App) -> Result<Running, StartError> {
+    resume(&app).await?;
     let (listener, address) = bind(app.config.server.listen)?;
     // links name the port that was really given where 0 was asked for
     Arc::make_mut(&mut app.config).server.listen = address;

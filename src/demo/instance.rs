@@ -3,9 +3,11 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use secrecy::ExposeSecret as _;
+
 use crate::{
     app::App,
-    auth::api_key,
+    auth::{Scope, api_key},
     cli::start::{self, Running},
     clock::SharedClock,
     config::Config,
@@ -44,7 +46,13 @@ impl Instance {
         let app = start::build_app(config, clock, None).await?;
         let api_key = make_key(&app).await?;
         let running = start::start(app.clone()).await?;
-        Ok(Self { url: running.url.clone(), app, api_key, running, folder })
+        Ok(Self {
+            url: running.url.clone(),
+            app,
+            api_key,
+            running,
+            folder,
+        })
     }
 
     /// Stops it and throws its data away.
@@ -57,11 +65,7 @@ impl Instance {
 }
 
 /// The configuration of the demo, as the TOML that an administrator would write.
-pub fn settings(
-    sim: &Sim,
-    listen: SocketAddr,
-    folder: &std::path::Path,
-) -> anyhow::Result<String> {
+pub fn settings(sim: &Sim, listen: SocketAddr, folder: &std::path::Path) -> anyhow::Result<String> {
     let base = sim.base_url();
     let url = format!("http://{listen}");
     let smtp = sim.smtp_addr();
@@ -118,13 +122,13 @@ pub fn settings(
 
 async fn make_key(app: &App) -> anyhow::Result<String> {
     let now = app.clock.now();
-    let made = api_key::generate()?;
+    let made = api_key::generate(&mut rand::rng());
     let row = ApiKeyRow {
         id: crate::domain::ApiKeyId::new(now),
         tenant: app.tenant,
         name: "demo".to_owned(),
-        hash: made.hash,
-        scopes: "all".to_owned(),
+        hash: hex::encode(made.hash.as_bytes()),
+        scopes: Scope::Admin.to_string(),
         created_at: now,
         expires_at: now + chrono::TimeDelta::days(1),
         revoked_at: None,
@@ -132,5 +136,5 @@ async fn make_key(app: &App) -> anyhow::Result<String> {
     let tx = app.store.begin().await?;
     tx.of(app.tenant).insert_api_key(&row).await?;
     tx.commit().await?;
-    Ok(made.key)
+    Ok(made.secret.expose_secret().to_owned())
 }
