@@ -15,6 +15,7 @@
 //! sim                     (sees only message and domain)
 //! ```
 
+pub mod analyze;
 pub mod app;
 pub mod auth;
 pub mod cli;

@@ -26,7 +26,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             automatic_pull: true,
-            malicious_from: 0.9,
+            malicious_from: 0.8,
             suspicious_from: 0.5,
             evidence_classes: 2,
             max_age_days: 30,

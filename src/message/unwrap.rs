@@ -157,9 +157,12 @@ fn google(url: &Url, host: &str, path: &str) -> Option<String> {
                 .filter(|target| target.contains("://"))
                 .or_else(|| parameter(url, "url"));
         }
-        return path
-            .strip_prefix("/amp/s/")
-            .map(|target| format!("https://{target}"));
+        return match path.strip_prefix("/amp/s/") {
+            Some(target) => Some(format!("https://{target}")),
+            None => path
+                .strip_prefix("/amp/")
+                .map(|target| format!("http://{target}")),
+        };
     }
     (label == "googleadservices" && path == "/pagead/aclk")
         .then(|| parameter(url, "adurl"))
