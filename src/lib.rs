@@ -21,6 +21,8 @@ pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "sim")]
+pub mod demo;
 pub mod domain;
 pub mod enrich;
 pub mod http;

@@ -3,9 +3,11 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use secrecy::ExposeSecret as _;
+
 use crate::{
     app::App,
-    auth::api_key,
+    auth::{Scope, api_key},
     cli::start::{self, Running},
     clock::SharedClock,
     config::Config,
@@ -118,13 +120,13 @@ pub fn settings(
 
 async fn make_key(app: &App) -> anyhow::Result<String> {
     let now = app.clock.now();
-    let made = api_key::generate()?;
+    let made = api_key::generate(&mut rand::rng());
     let row = ApiKeyRow {
         id: crate::domain::ApiKeyId::new(now),
         tenant: app.tenant,
         name: "demo".to_owned(),
-        hash: made.hash,
-        scopes: "all".to_owned(),
+        hash: hex::encode(made.hash.as_bytes()),
+        scopes: Scope::Admin.to_string(),
         created_at: now,
         expires_at: now + chrono::TimeDelta::days(1),
         revoked_at: None,
@@ -132,5 +134,5 @@ async fn make_key(app: &App) -> anyhow::Result<String> {
     let tx = app.store.begin().await?;
     tx.of(app.tenant).insert_api_key(&row).await?;
     tx.commit().await?;
-    Ok(made.key)
+    Ok(made.secret.expose_secret().to_owned())
 }

@@ -19,6 +19,7 @@ use crate::{
     sim::{Organisation, Scenario, Sim, SimOptions},
 };
 
+pub use instance::settings;
 pub use receipt::Receipt;
 
 /// How to show it.
