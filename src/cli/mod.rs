@@ -1,13 +1,18 @@
 //! The command line: one file a subcommand. What a command prints goes to
 //! standard output; logs and errors go to standard error.
 
+mod analyze;
 mod config;
+#[cfg(feature = "sim")]
+mod demo;
 mod doctor;
 mod keys;
 mod logging;
 mod migrate;
 mod openapi;
 mod serve;
+#[cfg(feature = "sim")]
+mod simulate;
 pub mod start;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -44,8 +49,16 @@ enum Command {
     /// Make, list and revoke the API keys of analysts and programs
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Judge mail files offline
+    Analyze(analyze::Options),
     /// Print the OpenAPI 3.1 document of the HTTP API
     Openapi,
+    /// Show the main job on a simulated organisation, set up and torn down
+    #[cfg(feature = "sim")]
+    Demo(demo::Options),
+    /// Run the simulated tenant alone
+    #[cfg(feature = "sim")]
+    Simulate(simulate::Options),
 }
 
 /// Where the configuration is.
@@ -81,6 +94,8 @@ impl Cli {
             .and_then(|runtime| runtime.block_on(self.dispatch()));
         match done {
             Ok(code) => code,
+            // whoever read the output has seen enough, as `head` does
+            Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("unhook: {error:#}");
                 ExitCode::FAILURE
@@ -95,9 +110,22 @@ impl Cli {
             Command::Migrate(file) => migrate::run(&file).await,
             Command::Doctor(options) => doctor::run(&options).await,
             Command::Keys(command) => keys::run(command).await,
+            Command::Analyze(options) => analyze::run(&options),
             Command::Openapi => openapi::run(),
+            #[cfg(feature = "sim")]
+            Command::Demo(options) => demo::run(options).await,
+            #[cfg(feature = "sim")]
+            Command::Simulate(options) => simulate::run(&options).await,
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
 }
 
 #[cfg(test)]

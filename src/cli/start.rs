@@ -20,13 +20,15 @@ use crate::{
     config::{Config, FieldError, server::Server},
     http::{self, State},
     intake::Desk,
-    jobs::{Wake, Work, Workers, WorkersOptions},
+    jobs::{self, Wake, Work, Workers, WorkersOptions},
     mailbox::{gmail::GmailMail, graph::GraphMail},
-    notify::Notifier,
+    notify::{Notifier, NotifyError},
+    remediation::{Close, Pulling, Search},
     store::{
         CommitObserver, Store, StoreError,
         blobs::{BlobError, Blobs},
     },
+    triage::{Directory, Letters, Triage},
 };
 
 /// Why the service did not start.
@@ -44,6 +46,9 @@ pub enum StartError {
     /// The blob store cannot be used.
     #[error("blobs: {0}")]
     Blobs(#[from] BlobError),
+    /// Letters could not be sent.
+    #[error("notify: {}", whole(.0))]
+    Notify(#[from] NotifyError),
     /// Reporters could not be verified.
     #[error("reporters: {}", whole(.0))]
     Verifier(#[from] VerifierError),
@@ -123,6 +128,7 @@ pub async fn build_app(
         .ensure_tenant(&config.organisation.name, clock.now())
         .await?;
     let mail = connect(&config, &clock).await?;
+    let notifier = Notifier::new(&config.notify)?;
     Ok(App {
         config: Arc::new(config),
         clock,
@@ -130,13 +136,38 @@ pub async fn build_app(
         store,
         blobs,
         mail,
-        notifier: Notifier::default(),
+        notifier,
     })
 }
 
 /// Every kind of background work. The one place where they are named.
-fn kinds(_app: &App) -> Vec<Arc<dyn Work>> {
-    Vec::new()
+fn kinds(app: &App) -> Vec<Arc<dyn Work>> {
+    let app = Arc::new(app.clone());
+    vec![
+        Arc::new(Directory(Arc::clone(&app))),
+        Arc::new(Triage(Arc::clone(&app))),
+        Arc::new(Search(Arc::clone(&app))),
+        Arc::new(Pulling(Arc::clone(&app))),
+        Arc::new(Close(Arc::clone(&app))),
+        Arc::new(Letters(app)),
+    ]
+}
+
+/// Takes up what a process that died left behind, and reads the directory anew.
+async fn resume(app: &App) -> Result<(), StoreError> {
+    if app.store.backend_name() == "sqlite" {
+        // one process owns the file, so nobody else can still be at work
+        let freed = app.store.release_leases().await?;
+        if freed > 0 {
+            tracing::info!(freed, "jobs of an earlier process are taken up again");
+        }
+    }
+    let now = app.clock.now();
+    let tx = app.store.begin().await?;
+    tx.of(app.tenant)
+        .enqueue(vec![jobs::directory(app.tenant, now)], now)
+        .await?;
+    tx.commit().await
 }
 
 /// The workers of an app; they run once they are spawned.
@@ -178,6 +209,7 @@ pub async fn start(mut app: App) -> Result<Running, StartError> {
     Arc::make_mut(&mut app.config).server.listen = address;
     let section = app.config.server.clone();
     let drain = Duration::from_secs(section.drain_seconds);
+    resume(&app).await?;
     let clock = SharedClock::clone(&app.clock);
     let verifier = Arc::new(ReporterVerifier::new(&app.config.reporters, clock)?);
     let wake = Wake::default();
