@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. What a command prints goes to
 //! standard output; logs and errors go to standard error.
 
+mod analyze;
 mod config;
 #[cfg(feature = "sim")]
 mod demo;
@@ -48,6 +49,8 @@ enum Command {
     /// Make, list and revoke the API keys of analysts and programs
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Judge mail files offline
+    Analyze(analyze::Options),
     /// Print the OpenAPI 3.1 document of the HTTP API
     Openapi,
     /// Show the whole job on this machine: a simulated organisation, a phish in
@@ -106,6 +109,7 @@ impl Cli {
             Command::Migrate(file) => migrate::run(&file).await,
             Command::Doctor(options) => doctor::run(&options).await,
             Command::Keys(command) => keys::run(command).await,
+            Command::Analyze(options) => analyze::run(&options),
             Command::Openapi => openapi::run(),
             #[cfg(feature = "sim")]
             Command::Demo(options) => demo::run(options).await,

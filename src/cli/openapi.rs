@@ -1,10 +1,14 @@
 //! `unhook openapi`: print the description of the HTTP API.
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use crate::http::openapi;
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    println!("{}", openapi::document().to_pretty_json()?);
+    writeln!(
+        std::io::stdout(),
+        "{}",
+        openapi::document().to_pretty_json()?
+    )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -23,12 +23,12 @@ use crate::{
     jobs::{self, Wake, Work, Workers, WorkersOptions},
     mailbox::{gmail::GmailMail, graph::GraphMail},
     notify::{Notifier, NotifyError},
-    remediation,
+    remediation::{Close, Pulling, Search},
     store::{
         CommitObserver, Store, StoreError,
         blobs::{BlobError, Blobs},
     },
-    triage,
+    triage::{Directory, Letters, Triage},
 };
 
 /// Why the service did not start.
@@ -47,7 +47,7 @@ pub enum StartError {
     #[error("blobs: {0}")]
     Blobs(#[from] BlobError),
     /// Letters could not be sent.
-    #[error("notify: {0}")]
+    #[error("notify: {}", whole(.0))]
     Notify(#[from] NotifyError),
     /// Reporters could not be verified.
     #[error("reporters: {}", whole(.0))]
@@ -144,28 +144,32 @@ pub async fn build_app(
 fn kinds(app: &App) -> Vec<Arc<dyn Work>> {
     let app = Arc::new(app.clone());
     vec![
-        Arc::new(triage::Directory(Arc::clone(&app))),
-        Arc::new(triage::Triage(Arc::clone(&app))),
-        Arc::new(triage::Letters(Arc::clone(&app))),
-        Arc::new(remediation::Search(Arc::clone(&app))),
-        Arc::new(remediation::Pulling(Arc::clone(&app))),
-        Arc::new(remediation::Close(app)),
+        Arc::new(Directory(Arc::clone(&app))),
+        Arc::new(Triage(Arc::clone(&app))),
+        Arc::new(Search(Arc::clone(&app))),
+        Arc::new(Pulling(Arc::clone(&app))),
+        Arc::new(Close(Arc::clone(&app))),
+        Arc::new(Letters(app)),
     ]
 }
 
-/// What every start queues: the reading of the directory, and with SQLite, where
-/// no other process can hold one, the jobs that a killed process left claimed.
+/// Takes up what a process that died left behind, and reads the directory anew.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
 pub async fn resume(app: &App) -> Result<(), StoreError> {
     if app.store.backend_name() == "sqlite" {
-        app.store.release_leases().await?;
+        // one process owns the file, so nobody else can still be at work
+        let freed = app.store.release_leases().await?;
+        if freed > 0 {
+            tracing::info!(freed, "jobs of an earlier process are taken up again");
+        }
     }
     let now = app.clock.now();
     let tx = app.store.begin().await?;
-    let directory = jobs::directory(app.tenant, now);
-    tx.of(app.tenant).enqueue(vec![directory], now).await?;
+    tx.of(app.tenant)
+        .enqueue(vec![jobs::directory(app.tenant, now)], now)
+        .await?;
     tx.commit().await
 }
 
@@ -203,12 +207,12 @@ pub struct Running {
 /// # Errors
 /// [`StartError`] when reporters cannot be verified or the address is taken.
 pub async fn start(mut app: App) -> Result<Running, StartError> {
-    resume(&app).await?;
     let (listener, address) = bind(app.config.server.listen)?;
     // links name the port that was really given where 0 was asked for
     Arc::make_mut(&mut app.config).server.listen = address;
     let section = app.config.server.clone();
     let drain = Duration::from_secs(section.drain_seconds);
+    resume(&app).await?;
     let clock = SharedClock::clone(&app.clock);
     let verifier = Arc::new(ReporterVerifier::new(&app.config.reporters, clock)?);
     let wake = Wake::default();
