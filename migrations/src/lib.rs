@@ -1,1 +1,19 @@
-//! Migrations.
+//! Database migrations of Unhook. Each runs on SQLite and on PostgreSQL; a file
+//! here is never edited once released.
+//!
+//! Times are milliseconds since 1970-01-01 UTC in 64-bit integers, so that both
+//! databases order them alike. Identifiers are their printed form.
+
+use sea_orm_migration::prelude::*;
+
+mod m20261122_000001_first;
+
+/// All migrations, in order.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261122_000001_first::Migration)]
+    }
+}

@@ -1,1 +1,301 @@
-//! store.
+//! The rows: sea-orm entities stay private here, one file an aggregate, every
+//! query scoped to a tenant by its type.
+//!
+//! A change is made through a [`Tx`], which commits as a whole: state and the
+//! job that carries it on commit together. SQLite gets one writer connection
+//! (`synchronous=FULL`, WAL) and a pool of readers; PostgreSQL one pool.
+//! No provider, no HTTP, no decisions here.
+
+pub mod api_key;
+pub mod blobs;
+pub mod campaign;
+pub mod event;
+pub mod job;
+pub mod letter;
+pub mod mailbox;
+mod page;
+pub mod pull;
+pub mod remediation;
+pub mod report;
+pub mod session;
+pub mod submission;
+pub mod tenant;
+
+use std::{sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    RuntimeErr, TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait as _;
+use secrecy::ExposeSecret as _;
+
+use crate::{config, domain::TenantId};
+
+pub use page::{Page, PageRequest};
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No connection or lock was to be had in time: answer 503 and try again.
+    #[error("the database is busy or out of reach")]
+    Busy(#[source] DbErr),
+    /// The disk (or the database's quota) is full: nothing was written.
+    #[error("the database cannot grow: its disk is full")]
+    Full(#[source] DbErr),
+    /// A unique key is already taken.
+    #[error("already there")]
+    Conflict(#[source] DbErr),
+    /// Another worker took the job over; this one must stop and drop its work.
+    #[error("the lease on the job is lost")]
+    LeaseLost,
+    /// A row holds what this program never writes.
+    #[error("row not understood: {0}")]
+    Corrupt(String),
+    /// The blob folder failed.
+    #[error("the blob store failed")]
+    Blob(#[from] blobs::BlobError),
+    /// Anything else the database said.
+    #[error("the database failed")]
+    Database(#[source] DbErr),
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        if let Some(sea_orm::SqlErr::UniqueConstraintViolation(_)) = error.sql_err() {
+            return Self::Conflict(error);
+        }
+        match &error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Busy(error),
+            DbErr::Exec(RuntimeErr::SqlxError(inner))
+            | DbErr::Query(RuntimeErr::SqlxError(inner)) => {
+                let text = inner.to_string();
+                if text.contains("disk is full") || text.contains("No space left") {
+                    Self::Full(error)
+                } else if text.contains("database is locked")
+                    || text.contains("could not serialize")
+                    || text.contains("deadlock detected")
+                    || text.contains("pool timed out")
+                    || text.contains("Connection refused")
+                    || text.contains("the database system is")
+                {
+                    Self::Busy(error)
+                } else {
+                    Self::Database(error)
+                }
+            }
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl StoreError {
+    /// Whether the same call may succeed a moment later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Busy(_) | Self::Full(_))
+    }
+}
+
+/// Called after each commit with the number of commits so far; lets a crash
+/// test stop the process at every boundary.
+pub type CommitObserver = Arc<dyn Fn() + Send + Sync>;
+
+/// A database that is open.
+#[derive(Clone)]
+pub struct Store {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    observer: Option<CommitObserver>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the database; creates a SQLite file that is missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when it cannot be reached.
+    pub async fn open(
+        section: &config::database::Database,
+        observer: Option<CommitObserver>,
+    ) -> Result<Self, StoreError> {
+        let url = section.url.expose_secret();
+        let wait = Duration::from_secs(section.wait_seconds.max(1));
+        let (reader, writer) = if let Some(path) = url.strip_prefix("sqlite:") {
+            let url = format!("sqlite:{}?mode=rwc", path.trim_start_matches("//"));
+            let writer = Database::connect(sqlite_options(&url, 1, wait)).await?;
+            let reader = Database::connect(sqlite_options(&url, 4, wait)).await?;
+            (reader, writer)
+        } else {
+            let mut options = ConnectOptions::new(url);
+            options
+                .max_connections(16)
+                .acquire_timeout(wait)
+                .connect_timeout(wait)
+                .sqlx_logging(false);
+            let both = Database::connect(options).await?;
+            (both.clone(), both)
+        };
+        Ok(Self {
+            reader,
+            writer,
+            observer,
+        })
+    }
+
+    /// Applies the migrations that are missing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when one fails; it then has not been applied.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        unhook_migrations::Migrator::up(&self.writer, None).await?;
+        Ok(())
+    }
+
+    /// The names of migrations that are not applied yet.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database cannot be read.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        let pending = unhook_migrations::Migrator::get_pending_migrations(&self.writer).await?;
+        Ok(pending.iter().map(|m| m.name().to_owned()).collect())
+    }
+
+    /// Proves that the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Ok(self.reader.ping().await?)
+    }
+
+    /// `sqlite` or `postgres`.
+    #[must_use]
+    pub fn backend_name(&self) -> &'static str {
+        match self.writer.get_database_backend() {
+            DbBackend::Sqlite => "sqlite",
+            _ => "postgres",
+        }
+    }
+
+    /// Reads scoped to one tenant.
+    #[must_use]
+    pub fn read(&self, tenant: TenantId) -> Scope<'_, DatabaseConnection> {
+        Scope {
+            conn: &self.reader,
+            tenant: tenant.to_string(),
+        }
+    }
+
+    /// Begins a change.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when the writer is not free in time.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(Tx {
+            inner: self.writer.begin().await?,
+            observer: self.observer.clone(),
+        })
+    }
+
+    /// Closes the connections; what is committed stays.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database refuses.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.reader.close().await?;
+        self.writer.close().await?;
+        Ok(())
+    }
+}
+
+fn sqlite_options(url: &str, connections: u32, wait: Duration) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .min_connections(1)
+        .max_connections(connections)
+        .acquire_timeout(wait)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            sqlite
+                .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
+                .synchronous(sqlx::sqlite::SqliteSynchronous::Full)
+                .busy_timeout(wait)
+                .foreign_keys(true)
+                .pragma("cache_size", "-16384")
+                .statement_cache_capacity(128)
+        });
+    options
+}
+
+/// A change under way; dropped without [`Tx::commit`] it never happened.
+pub struct Tx {
+    inner: DatabaseTransaction,
+    observer: Option<CommitObserver>,
+}
+
+impl Tx {
+    /// Reads and writes scoped to one tenant, inside this change.
+    #[must_use]
+    pub fn of(&self, tenant: TenantId) -> Scope<'_, DatabaseTransaction> {
+        Scope {
+            conn: &self.inner,
+            tenant: tenant.to_string(),
+        }
+    }
+
+    /// Makes the change durable.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing of the change has happened then.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.inner.commit().await?;
+        if let Some(observer) = &self.observer {
+            observer();
+        }
+        Ok(())
+    }
+
+    pub(crate) const fn conn(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+}
+
+/// Queries of one tenant. The entities are private to this room, so a query
+/// that forgets its tenant cannot be written elsewhere.
+pub struct Scope<'a, C> {
+    conn: &'a C,
+    tenant: String,
+}
+
+/// Reads and writes inside a change; see [`Tx::of`].
+pub type Rows<'a> = Scope<'a, DatabaseTransaction>;
+
+fn millis(at: chrono::DateTime<chrono::Utc>) -> i64 {
+    at.timestamp_millis()
+}
+
+fn instant(at: i64) -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp_millis(at).unwrap_or_default()
+}
+
+fn parse<T: std::str::FromStr>(text: &str, column: &str) -> Result<T, StoreError> {
+    text.parse()
+        .map_err(|_| StoreError::Corrupt(column.to_owned()))
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(
+    value: sea_orm::JsonValue,
+    column: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_value(value).map_err(|_| StoreError::Corrupt(column.to_owned()))
+}
+
+fn to_json<T: serde::Serialize>(value: &T, column: &str) -> Result<sea_orm::JsonValue, StoreError> {
+    serde_json::to_value(value).map_err(|_| StoreError::Corrupt(column.to_owned()))
+}

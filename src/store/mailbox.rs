@@ -1,0 +1,236 @@
+//! The directory as last read: mailboxes and every address that reaches them.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
+    ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::OnConflict,
+};
+
+use super::{Scope, StoreError, millis, parse};
+use crate::domain::{MailboxAddress, MailboxRef};
+
+mod entity {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "mailbox")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub provider: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub mailbox_key: String,
+        pub address: String,
+        pub display_name: Option<String>,
+        pub subject: Option<String>,
+        pub seen_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod address {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "mailbox_address")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub address: String,
+        pub provider: String,
+        pub mailbox_key: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// A directory entry to keep.
+#[derive(Debug, Clone)]
+pub struct NewMailbox {
+    /// The mailbox.
+    pub mailbox: MailboxRef,
+    /// Its other addresses.
+    pub aliases: Vec<MailboxAddress>,
+    /// Name shown in the directory.
+    pub display_name: Option<String>,
+    /// Entra object id or Google user id.
+    pub subject: Option<String>,
+}
+
+fn mailbox_of(row: &entity::Model) -> Result<MailboxRef, StoreError> {
+    MailboxRef::new(
+        parse(&row.provider, "mailbox.provider")?,
+        row.mailbox_key.clone(),
+        parse(&row.address, "mailbox.address")?,
+    )
+    .map_err(|_| StoreError::Corrupt("mailbox.mailbox_key".to_owned()))
+}
+
+impl<C: ConnectionTrait> Scope<'_, C> {
+    /// The mailbox an address reaches.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn mailbox_by_address(
+        &self,
+        wanted: &MailboxAddress,
+    ) -> Result<Option<MailboxRef>, StoreError> {
+        let key = (self.tenant.clone(), wanted.as_str().to_owned());
+        let Some(found) = address::Entity::find_by_id(key).one(self.conn).await? else {
+            return Ok(None);
+        };
+        let key = (self.tenant.clone(), found.provider, found.mailbox_key);
+        let row = entity::Entity::find_by_id(key).one(self.conn).await?;
+        row.as_ref().map(mailbox_of).transpose()
+    }
+
+    /// The mailbox of a person by the identity provider's stable subject.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn mailbox_by_subject(
+        &self,
+        subject: &str,
+    ) -> Result<Option<MailboxRef>, StoreError> {
+        let row = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Subject.eq(subject))
+            .one(self.conn)
+            .await?;
+        row.as_ref().map(mailbox_of).transpose()
+    }
+
+    /// Mailboxes in key order, those after `after` (provider, key).
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn mailboxes_after(
+        &self,
+        after: Option<(&str, &str)>,
+        limit: u64,
+    ) -> Result<Vec<MailboxRef>, StoreError> {
+        use entity::Column as C;
+        let mut query = entity::Entity::find().filter(C::TenantId.eq(&self.tenant));
+        if let Some((provider, key)) = after {
+            query = query.filter(
+                C::Provider
+                    .gt(provider)
+                    .or(C::Provider.eq(provider).and(C::MailboxKey.gt(key))),
+            );
+        }
+        let rows = query
+            .order_by_asc(C::Provider)
+            .order_by_asc(C::MailboxKey)
+            .limit(limit)
+            .all(self.conn)
+            .await?;
+        rows.iter().map(mailbox_of).collect()
+    }
+
+    /// How many mailboxes the directory holds.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn count_mailboxes(&self) -> Result<u64, StoreError> {
+        Ok(entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .count(self.conn)
+            .await?)
+    }
+}
+
+impl Scope<'_, DatabaseTransaction> {
+    /// Keeps directory entries, replacing what was known of the same keys.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn keep_mailboxes(
+        &self,
+        found: &[NewMailbox],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        for chunk in found.chunks(500) {
+            let rows = chunk.iter().map(|entry| entity::ActiveModel {
+                tenant_id: Set(self.tenant.clone()),
+                provider: Set(entry.mailbox.provider.to_string()),
+                mailbox_key: Set(entry.mailbox.key().to_owned()),
+                address: Set(entry.mailbox.address.to_string()),
+                display_name: Set(entry.display_name.clone()),
+                subject: Set(entry.subject.clone()),
+                seen_at: Set(millis(now)),
+            });
+            entity::Entity::insert_many(rows)
+                .on_conflict(
+                    OnConflict::columns([
+                        entity::Column::TenantId,
+                        entity::Column::Provider,
+                        entity::Column::MailboxKey,
+                    ])
+                    .update_columns([
+                        entity::Column::Address,
+                        entity::Column::DisplayName,
+                        entity::Column::Subject,
+                        entity::Column::SeenAt,
+                    ])
+                    .to_owned(),
+                )
+                .exec_without_returning(self.conn)
+                .await?;
+            self.keep_addresses(chunk).await?;
+        }
+        Ok(())
+    }
+
+    async fn keep_addresses(&self, chunk: &[NewMailbox]) -> Result<(), StoreError> {
+        let mut taken = std::collections::HashSet::new();
+        let mut rows = Vec::new();
+        for entry in chunk {
+            for one in std::iter::once(&entry.mailbox.address).chain(&entry.aliases) {
+                // Two entries of one statement must not share a key.
+                if taken.insert(one.clone()) {
+                    rows.push(address::ActiveModel {
+                        tenant_id: Set(self.tenant.clone()),
+                        address: Set(one.to_string()),
+                        provider: Set(entry.mailbox.provider.to_string()),
+                        mailbox_key: Set(entry.mailbox.key().to_owned()),
+                    });
+                }
+            }
+        }
+        address::Entity::insert_many(rows)
+            .on_conflict(
+                OnConflict::columns([address::Column::TenantId, address::Column::Address])
+                    .update_columns([address::Column::Provider, address::Column::MailboxKey])
+                    .to_owned(),
+            )
+            .exec_without_returning(self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets mailboxes that the last complete reading did not show.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn forget_mailboxes_unseen_since(
+        &self,
+        since: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        let gone = entity::Entity::delete_many()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::SeenAt.lt(millis(since)))
+            .exec(self.conn)
+            .await?;
+        Ok(gone.rows_affected)
+    }
+}

@@ -1,0 +1,551 @@
+//! Pulls: one row a copy, with what is wanted, what was seen, and where it was.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, OnConflict},
+};
+
+use super::{Page, PageRequest, Scope, StoreError, from_json, instant, millis, parse, to_json};
+use crate::domain::{
+    CampaignId, Desired, Locator, MailboxRef, Observed, Place, PullId, PullRole, PullSnapshot,
+    SubmissionId,
+};
+
+mod entity {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "pull")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub tenant_id: String,
+        pub campaign_id: Option<String>,
+        pub submission_id: Option<String>,
+        pub provider: String,
+        pub mailbox_key: String,
+        pub mailbox_address: String,
+        pub message: String,
+        pub role: String,
+        pub desired: String,
+        pub observed: String,
+        pub original: Option<Json>,
+        pub quarantine: Option<String>,
+        pub evidence_sha256: Option<String>,
+        pub decision_version: i32,
+        pub matched_by: String,
+        pub attempts: i32,
+        pub run_after: i64,
+        pub last_error: Option<String>,
+        pub found_at: i64,
+        pub intent_at: Option<i64>,
+        pub settled_at: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// One copy's fate.
+#[derive(Debug, Clone)]
+pub struct Pull {
+    /// Identity.
+    pub id: PullId,
+    /// The campaign whose decision it carries out; absent while only the
+    /// reporter's own copy is held.
+    pub campaign: Option<CampaignId>,
+    /// The submission whose report brought it here (the reporter's own copy).
+    pub submission: Option<SubmissionId>,
+    /// The copy.
+    pub locator: Locator,
+    /// Why it is a target.
+    pub role: PullRole,
+    /// What is wanted.
+    pub desired: Desired,
+    /// What was last known.
+    pub observed: Observed,
+    /// Where it was before it was moved; set with the intent.
+    pub original: Option<Place>,
+    /// The quarantine it was, or is to be, moved to; set with the intent.
+    pub quarantine: Option<String>,
+    /// The evidence the decision rests on.
+    pub evidence_sha256: Option<String>,
+    /// The decision it carries out.
+    pub decision_version: i32,
+    /// Why it counts as a copy, in plain words.
+    pub matched_by: String,
+    /// Failed attempts so far.
+    pub attempts: i32,
+    /// Not before.
+    pub run_after: DateTime<Utc>,
+    /// The last failure.
+    pub last_error: Option<String>,
+    /// When it was found.
+    pub found_at: DateTime<Utc>,
+    /// When the last intent became durable.
+    pub intent_at: Option<DateTime<Utc>>,
+    /// When it came to rest.
+    pub settled_at: Option<DateTime<Utc>>,
+}
+
+impl Pull {
+    /// The part that decides what happens next.
+    #[must_use]
+    pub const fn snapshot(&self) -> PullSnapshot {
+        PullSnapshot {
+            desired: self.desired,
+            observed: self.observed,
+        }
+    }
+}
+
+/// How many copies are where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct PullCounts {
+    /// All copies found.
+    pub found: u64,
+    /// In quarantine.
+    pub pulled: u64,
+    /// Back in place.
+    pub restored: u64,
+    /// Removed by somebody else.
+    pub gone: u64,
+    /// Not the condemned message any more.
+    pub changed: u64,
+    /// Given up.
+    pub failed: u64,
+    /// Still being worked on.
+    pub pending: u64,
+}
+
+fn pull_of(row: entity::Model) -> Result<Pull, StoreError> {
+    let mailbox = MailboxRef::new(
+        parse(&row.provider, "pull.provider")?,
+        row.mailbox_key,
+        parse(&row.mailbox_address, "pull.mailbox_address")?,
+    )
+    .map_err(|_| StoreError::Corrupt("pull.mailbox_key".to_owned()))?;
+    Ok(Pull {
+        id: parse(&row.id, "pull.id")?,
+        campaign: row
+            .campaign_id
+            .map(|c| parse(&c, "pull.campaign_id"))
+            .transpose()?,
+        submission: row
+            .submission_id
+            .map(|s| parse(&s, "pull.submission_id"))
+            .transpose()?,
+        locator: Locator::new(mailbox, row.message)
+            .map_err(|_| StoreError::Corrupt("pull.message".to_owned()))?,
+        role: parse(&row.role, "pull.role")?,
+        desired: parse(&row.desired, "pull.desired")?,
+        observed: parse(&row.observed, "pull.observed")?,
+        original: row
+            .original
+            .map(|p| from_json(p, "pull.original"))
+            .transpose()?,
+        quarantine: row.quarantine,
+        evidence_sha256: row.evidence_sha256,
+        decision_version: row.decision_version,
+        matched_by: row.matched_by,
+        attempts: row.attempts,
+        run_after: instant(row.run_after),
+        last_error: row.last_error,
+        found_at: instant(row.found_at),
+        intent_at: row.intent_at.map(instant),
+        settled_at: row.settled_at.map(instant),
+    })
+}
+
+/// Rows not at rest, as the domain's `PullSnapshot::settled` has it.
+fn unsettled() -> sea_orm::Condition {
+    use entity::Column as C;
+    sea_orm::Condition::any()
+        .add(C::Desired.eq("pulled").and(C::Observed.is_in([
+            "found",
+            "moving",
+            "restoring",
+            "restored",
+        ])))
+        .add(
+            C::Desired
+                .eq("in_place")
+                .and(C::Observed.is_in(["moving", "pulled", "restoring"])),
+        )
+}
+
+impl<C: ConnectionTrait> Scope<'_, C> {
+    /// One pull.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn pull(&self, id: PullId) -> Result<Option<Pull>, StoreError> {
+        let row = entity::Entity::find_by_id(id.to_string())
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .one(self.conn)
+            .await?;
+        row.map(pull_of).transpose()
+    }
+
+    /// Pulls of a campaign (or all of the tenant), newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn pulls(
+        &self,
+        campaign: Option<CampaignId>,
+        page: &PageRequest,
+    ) -> Result<Page<Pull>, StoreError> {
+        let mut query = entity::Entity::find().filter(entity::Column::TenantId.eq(&self.tenant));
+        if let Some(campaign) = campaign {
+            query = query.filter(entity::Column::CampaignId.eq(campaign.to_string()));
+        }
+        if let Some(after) = &page.after {
+            query = query.filter(entity::Column::Id.lt(after));
+        }
+        let rows = query
+            .order_by_desc(entity::Column::Id)
+            .limit(page.limit + 1)
+            .all(self.conn)
+            .await?;
+        let rows = rows
+            .into_iter()
+            .map(pull_of)
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Page::cut(rows, page.limit, |p| p.id.to_string()))
+    }
+
+    /// The reporter's own copy of a submission, if it was held.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn pulls_of_submission(&self, id: SubmissionId) -> Result<Vec<Pull>, StoreError> {
+        let rows = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::SubmissionId.eq(id.to_string()))
+            .all(self.conn)
+            .await?;
+        rows.into_iter().map(pull_of).collect()
+    }
+
+    /// Copies of a campaign that are not at rest and due at `now`, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn due_pulls(
+        &self,
+        campaign: CampaignId,
+        now: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Vec<Pull>, StoreError> {
+        let rows = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::CampaignId.eq(campaign.to_string()))
+            .filter(unsettled())
+            .filter(entity::Column::RunAfter.lte(millis(now)))
+            .order_by_asc(entity::Column::Id)
+            .limit(limit)
+            .all(self.conn)
+            .await?;
+        rows.into_iter().map(pull_of).collect()
+    }
+
+    /// When the next copy of a campaign that is not at rest falls due.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn next_pull_due(
+        &self,
+        campaign: CampaignId,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let row = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::CampaignId.eq(campaign.to_string()))
+            .filter(unsettled())
+            .order_by_asc(entity::Column::RunAfter)
+            .one(self.conn)
+            .await?;
+        Ok(row.map(|row| instant(row.run_after)))
+    }
+
+    /// The copies of a campaign by where they are.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn count_pulls(&self, campaign: CampaignId) -> Result<PullCounts, StoreError> {
+        let rows: Vec<(String, String, i64)> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Desired)
+            .column(entity::Column::Observed)
+            .column_as(entity::Column::Id.count(), "n")
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::CampaignId.eq(campaign.to_string()))
+            .group_by(entity::Column::Desired)
+            .group_by(entity::Column::Observed)
+            .into_tuple()
+            .all(self.conn)
+            .await?;
+        let mut counts = PullCounts::default();
+        for (desired, observed, n) in rows {
+            let n = u64::try_from(n).unwrap_or_default();
+            let snapshot = PullSnapshot {
+                desired: parse(&desired, "pull.desired")?,
+                observed: parse(&observed, "pull.observed")?,
+            };
+            counts.found += n;
+            let slot = match snapshot.observed {
+                _ if !snapshot.settled() => &mut counts.pending,
+                Observed::Pulled => &mut counts.pulled,
+                Observed::Gone => &mut counts.gone,
+                Observed::Changed => &mut counts.changed,
+                Observed::Failed => &mut counts.failed,
+                Observed::Found | Observed::Moving | Observed::Restoring | Observed::Restored => {
+                    &mut counts.restored
+                }
+            };
+            *slot += n;
+        }
+        Ok(counts)
+    }
+
+    /// The last time a copy of a campaign came to rest.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn last_settled(
+        &self,
+        campaign: CampaignId,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let row = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::CampaignId.eq(campaign.to_string()))
+            .filter(entity::Column::SettledAt.is_not_null())
+            .order_by_desc(entity::Column::SettledAt)
+            .one(self.conn)
+            .await?;
+        Ok(row.and_then(|row| row.settled_at).map(instant))
+    }
+
+    /// How many rows of the tenant carry this state, for `/metrics`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn count_observed(&self, observed: Observed) -> Result<u64, StoreError> {
+        Ok(entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Observed.eq(observed.as_str()))
+            .count(self.conn)
+            .await?)
+    }
+}
+
+impl Scope<'_, DatabaseTransaction> {
+    fn pull_row(&self, pull: &Pull) -> Result<entity::ActiveModel, StoreError> {
+        let original = pull.original.as_ref().map(|p| to_json(p, "pull.original"));
+        let mailbox = &pull.locator.mailbox;
+        Ok(entity::ActiveModel {
+            id: Set(pull.id.to_string()),
+            tenant_id: Set(self.tenant.clone()),
+            campaign_id: Set(pull.campaign.map(|c| c.to_string())),
+            submission_id: Set(pull.submission.map(|s| s.to_string())),
+            provider: Set(mailbox.provider.to_string()),
+            mailbox_key: Set(mailbox.key().to_owned()),
+            mailbox_address: Set(mailbox.address.to_string()),
+            message: Set(pull.locator.message().to_owned()),
+            role: Set(pull.role.to_string()),
+            desired: Set(pull.desired.to_string()),
+            observed: Set(pull.observed.to_string()),
+            original: Set(original.transpose()?),
+            quarantine: Set(pull.quarantine.clone()),
+            evidence_sha256: Set(pull.evidence_sha256.clone()),
+            decision_version: Set(pull.decision_version),
+            matched_by: Set(pull.matched_by.clone()),
+            attempts: Set(pull.attempts),
+            run_after: Set(millis(pull.run_after)),
+            last_error: Set(pull.last_error.clone()),
+            found_at: Set(millis(pull.found_at)),
+            intent_at: Set(pull.intent_at.map(millis)),
+            settled_at: Set(pull.settled_at.map(millis)),
+        })
+    }
+
+    /// Inserts copies that are not known yet (unique by mailbox and message);
+    /// known ones are left as they are. Gives how many were new.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn insert_new_pulls(&self, pulls: &[Pull]) -> Result<u64, StoreError> {
+        let mut new = 0;
+        for chunk in pulls.chunks(200) {
+            let rows = chunk
+                .iter()
+                .map(|p| self.pull_row(p))
+                .collect::<Result<Vec<_>, _>>()?;
+            new += entity::Entity::insert_many(rows)
+                .on_conflict(
+                    OnConflict::columns([
+                        entity::Column::TenantId,
+                        entity::Column::Provider,
+                        entity::Column::MailboxKey,
+                        entity::Column::Message,
+                    ])
+                    .do_nothing()
+                    .to_owned(),
+                )
+                .exec_without_returning(self.conn)
+                .await?;
+        }
+        Ok(new)
+    }
+
+    /// Writes back what was seen and done. What is wanted, and by which
+    /// decision, is left alone: a decision may have changed meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn save_pull(&self, pull: &Pull) -> Result<(), StoreError> {
+        let row = entity::ActiveModel {
+            desired: NotSet,
+            decision_version: NotSet,
+            campaign_id: NotSet,
+            submission_id: NotSet,
+            ..self.pull_row(pull)?
+        };
+        entity::Entity::update(row).exec(self.conn).await?;
+        Ok(())
+    }
+
+    /// What is wanted now for these copies; read inside the transaction that
+    /// records an intent.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn desired_now(
+        &self,
+        ids: &[PullId],
+    ) -> Result<std::collections::HashMap<PullId, Desired>, StoreError> {
+        let rows: Vec<(String, String)> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Id)
+            .column(entity::Column::Desired)
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Id.is_in(ids.iter().map(ToString::to_string)))
+            .into_tuple()
+            .all(self.conn)
+            .await?;
+        rows.into_iter()
+            .map(|(id, desired)| Ok((parse(&id, "pull.id")?, parse(&desired, "pull.desired")?)))
+            .collect()
+    }
+
+    /// A new decision for one copy.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn desire_one(
+        &self,
+        id: PullId,
+        desired: Desired,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        use entity::Column as C;
+        entity::Entity::update_many()
+            .col_expr(C::Desired, Expr::value(desired.as_str()))
+            .col_expr(C::RunAfter, Expr::value(millis(now)))
+            .col_expr(C::Attempts, Expr::value(0))
+            .col_expr(C::SettledAt, Expr::value(Option::<i64>::None))
+            .filter(C::TenantId.eq(&self.tenant))
+            .filter(C::Id.eq(id.to_string()))
+            .exec(self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// A new decision for the held copies of a submission.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn desire_for_submission(
+        &self,
+        id: SubmissionId,
+        desired: Desired,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        for pull in self.pulls_of_submission(id).await? {
+            if pull.desired != desired {
+                self.desire_one(pull.id, desired, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ties the held copies of a submission to a campaign and its decision.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn adopt_pulls(
+        &self,
+        submission: SubmissionId,
+        campaign: CampaignId,
+        decision_version: i32,
+    ) -> Result<(), StoreError> {
+        entity::Entity::update_many()
+            .col_expr(
+                entity::Column::CampaignId,
+                Expr::value(campaign.to_string()),
+            )
+            .col_expr(
+                entity::Column::DecisionVersion,
+                Expr::value(decision_version),
+            )
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::SubmissionId.eq(submission.to_string()))
+            .exec(self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// A new decision for every copy of a campaign. Copies that failed are tried
+    /// again; copies that are gone or changed stay so.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn desire(
+        &self,
+        campaign: CampaignId,
+        desired: Desired,
+        decision_version: i32,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        use entity::Column as C;
+        // A copy that failed may be anywhere: only a look can tell.
+        let unknown = match desired {
+            Desired::Pulled => "moving",
+            Desired::InPlace => "restoring",
+        };
+        entity::Entity::update_many()
+            .col_expr(C::Observed, Expr::value(unknown))
+            .filter(C::TenantId.eq(&self.tenant))
+            .filter(C::CampaignId.eq(campaign.to_string()))
+            .filter(C::Observed.eq("failed"))
+            .exec(self.conn)
+            .await?;
+        entity::Entity::update_many()
+            .col_expr(C::Desired, Expr::value(desired.as_str()))
+            .col_expr(C::DecisionVersion, Expr::value(decision_version))
+            .col_expr(C::RunAfter, Expr::value(millis(now)))
+            .col_expr(C::Attempts, Expr::value(0))
+            .col_expr(C::SettledAt, Expr::value(Option::<i64>::None))
+            .filter(C::TenantId.eq(&self.tenant))
+            .filter(C::CampaignId.eq(campaign.to_string()))
+            .filter(C::Desired.ne(desired.as_str()).or(C::Observed.eq(unknown)))
+            .exec(self.conn)
+            .await?;
+        Ok(())
+    }
+}
