@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use unhook::{
     domain::{Locator, MessageQuery, Provider},
     mailbox::{Content, ItemHint, MailboxError},
-    sim::{Action, Operation, RetryAfter, Slot},
+    sim::{Action, Fault, Matcher, Operation, RetryAfter, Slot},
 };
 
 use super::world::{BOTH, World, back, by_id, letter};
@@ -291,6 +291,33 @@ async fn one_throttled_mailbox_does_not_hold_the_others_up() {
 }
 
 #[tokio::test]
+async fn many_calls_into_one_mailbox_stay_under_its_limit() {
+    for provider in BOTH {
+        let world = World::new(provider).await;
+        let ann = &world.people()[0];
+        for _ in 0..24 {
+            world.deliver(ann, "one@evil.example", Slot::Inbox);
+        }
+        let found = world.found(ann, "one@evil.example").await;
+        // Slow answers, so that the calls would really pile up.
+        let when = Matcher {
+            mailbox: Some(ann.address.clone()),
+            ..Matcher::default()
+        };
+        let slow = Action::Slow { millis: 20 };
+        world.sim.add_fault(Fault::always(when, slow));
+        let raws = found.iter().map(|seen| world.mail.fetch_raw(&seen.locator));
+        for raw in futures::future::join_all(raws).await {
+            assert!(raw.is_ok(), "{provider} {raw:?}");
+        }
+        let locators: Vec<_> = found.into_iter().map(|seen| seen.locator).collect();
+        for seen in world.mail.inspect(&locators).await {
+            assert!(matches!(seen, Ok(Some(_))), "{provider} {seen:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_copy_that_vanishes_is_gone_everywhere() {
     for provider in BOTH {
         let world = World::new(provider).await;
@@ -457,7 +484,13 @@ async fn the_check_is_green_and_names_a_wrong_credential() {
         let findings = world.mail.check().await;
         assert!(findings.len() >= 2);
         assert!(findings.iter().all(|f| f.ok), "{provider} {findings:?}");
-        assert!(findings.iter().all(|f| !f.detail.is_empty()));
+        let wrong = world.with_wrong_credential().await.check().await;
+        let words = match provider {
+            Provider::Graph => "invalid_client",
+            Provider::Gmail => "google.admin_subject",
+        };
+        assert!(!wrong[0].ok, "{provider}");
+        assert!(wrong[0].detail.contains(words), "{wrong:?}");
     }
 }
 

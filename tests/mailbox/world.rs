@@ -44,6 +44,12 @@ impl World {
         connect(&self.sim, self.provider).await
     }
 
+    /// A connection whose secret, or administrator, is not the right one.
+    pub async fn with_wrong_credential(&self) -> Box<dyn MailProvider> {
+        let nobody = "nobody@northwind-labs.example";
+        connect_as(&self.sim, self.provider, "wrong", nobody).await
+    }
+
     /// People of this face, in directory order.
     pub fn people(&self) -> Vec<User> {
         let users = &self.sim.organisation().users;
@@ -189,25 +195,32 @@ impl World {
 }
 
 async fn connect(sim: &Sim, provider: Provider) -> Box<dyn MailProvider> {
+    connect_as(sim, provider, sim.client_secret(), &sim.admin_subject()).await
+}
+
+async fn connect_as(
+    sim: &Sim,
+    provider: Provider,
+    secret: &str,
+    admin: &str,
+) -> Box<dyn MailProvider> {
     let base = sim.base_url();
     let clock = Arc::new(SystemClock);
     match provider {
         Provider::Graph => {
             let section = format!(
-                "tenant_id = '{}'\nclient_id = '{}'\nclient_secret = '{}'\n\
+                "tenant_id = '{}'\nclient_id = '{}'\nclient_secret = '{secret}'\n\
                  base_url = '{base}/v1.0'\nauthority_url = '{base}'",
                 sim.tenant_id(),
                 sim.client_id(),
-                sim.client_secret()
             );
             let config = toml::from_str(&section).expect("section");
             Box::new(GraphMail::new(&config, clock).expect("connection"))
         }
         Provider::Gmail => {
             let section = format!(
-                "service_account = '''{}'''\nadmin_subject = '{}'\nbase_url = '{base}'",
+                "service_account = '''{}'''\nadmin_subject = '{admin}'\nbase_url = '{base}'",
                 sim.service_account_json(),
-                sim.admin_subject()
             );
             let config = toml::from_str(&section).expect("section");
             Box::new(GmailMail::new(&config, clock).await.expect("connection"))
