@@ -53,10 +53,11 @@ enum Command {
     Analyze(analyze::Options),
     /// Print the OpenAPI 3.1 document of the HTTP API
     Openapi,
-    /// Show the main job on a simulated organisation, set up and torn down
+    /// Show the whole job on this machine: a simulated organisation, a phish in
+    /// 60 of 200 mailboxes, two reports, every copy pulled, a receipt
     #[cfg(feature = "sim")]
     Demo(demo::Options),
-    /// Run the simulated tenant alone
+    /// Run the simulated organisation alone, for trying things out
     #[cfg(feature = "sim")]
     Simulate(simulate::Options),
 }

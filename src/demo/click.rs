@@ -39,7 +39,10 @@ pub async fn report(sim: &Sim, url: &str, reporter: &Reporter) -> anyhow::Result
     let answer = request.send().await?;
     let status = answer.status();
     let body: serde_json::Value = answer.json().await?;
-    anyhow::ensure!(status.is_success(), "the report was refused: {status} {body}");
+    anyhow::ensure!(
+        status.is_success(),
+        "the report was refused: {status} {body}"
+    );
     find_id(&body).ok_or_else(|| anyhow::anyhow!("the answer names no report: {body}"))
 }
 

@@ -46,7 +46,13 @@ impl Instance {
         let app = start::build_app(config, clock, None).await?;
         let api_key = make_key(&app).await?;
         let running = start::start(app.clone()).await?;
-        Ok(Self { url: running.url.clone(), app, api_key, running, folder })
+        Ok(Self {
+            url: running.url.clone(),
+            app,
+            api_key,
+            running,
+            folder,
+        })
     }
 
     /// Stops it and throws its data away.
@@ -59,11 +65,7 @@ impl Instance {
 }
 
 /// The configuration of the demo, as the TOML that an administrator would write.
-pub fn settings(
-    sim: &Sim,
-    listen: SocketAddr,
-    folder: &std::path::Path,
-) -> anyhow::Result<String> {
+pub fn settings(sim: &Sim, listen: SocketAddr, folder: &std::path::Path) -> anyhow::Result<String> {
     let base = sim.base_url();
     let url = format!("http://{listen}");
     let smtp = sim.smtp_addr();

@@ -19,6 +19,7 @@ use crate::{
     sim::{Organisation, Scenario, Sim, SimOptions},
 };
 
+pub use click::report;
 pub use instance::settings;
 pub use receipt::Receipt;
 
@@ -71,13 +72,20 @@ pub async fn run(options: Options) -> anyhow::Result<Ending> {
     let sim = start_tenant(options.mailboxes, message)?;
     let reporters = sim.reporters();
     let clock: SharedClock = Arc::new(SystemClock);
-    let instance = instance::Instance::start(&sim, options.listen, SharedClock::clone(&clock)).await?;
+    let instance =
+        instance::Instance::start(&sim, options.listen, SharedClock::clone(&clock)).await?;
 
     let clicked = clock.now();
     let mut reports: Vec<ReportId> = Vec::new();
     for reporter in &reporters {
         let id = click::report(&sim, &instance.url, reporter).await?;
-        show.say("reported", &format!("{} clicked Report ({})", reporter.address, reporter.provider));
+        show.say(
+            "reported",
+            &format!(
+                "{} clicked Report ({})",
+                reporter.address, reporter.provider
+            ),
+        );
         reports.push(id);
     }
     let done = progress::follow(&show, &instance, &reports, PATIENCE).await;
@@ -91,7 +99,7 @@ pub async fn run(options: Options) -> anyhow::Result<Ending> {
     if !options.once {
         if !options.json {
             println!("\n  Console  {}/console", instance.url);
-            println!("  Sign in  {}", instance.api_key);
+            println!("  API key  {}", instance.api_key);
             println!("  Ctrl-C ends the demo; its data is thrown away.");
         }
         tokio::signal::ctrl_c().await?;
@@ -106,6 +114,10 @@ fn start_tenant(mailboxes: usize, message: Option<Vec<u8>>) -> anyhow::Result<Si
     let sim = Sim::start(SimOptions::new(organisation, now))?;
     // 60 of the default 200 people; the same share of another size.
     let planted = (mailboxes * 3 / 10).max(8);
-    sim.plant(&Scenario { message, mailboxes: Some(planted), ..Scenario::default() });
+    sim.plant(&Scenario {
+        message,
+        mailboxes: Some(planted),
+        ..Scenario::default()
+    });
     Ok(sim)
 }

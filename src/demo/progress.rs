@@ -76,7 +76,11 @@ pub async fn follow(
     patience: Duration,
 ) -> bool {
     let began = Instant::now();
-    let mut seen = Seen { events: HashSet::new(), searched: None, pulled: None };
+    let mut seen = Seen {
+        events: HashSet::new(),
+        searched: None,
+        pulled: None,
+    };
     while began.elapsed() < patience {
         match look(show, instance, reports, &mut seen).await {
             Ok(true) => {
@@ -110,7 +114,9 @@ async fn look(
     let mut campaigns: HashSet<CampaignId> = HashSet::new();
     let mut submissions: Vec<SubmissionId> = Vec::new();
     for id in reports {
-        let Some(report) = rows.report(*id).await? else { return Ok(false) };
+        let Some(report) = rows.report(*id).await? else {
+            return Ok(false);
+        };
         let answered = rows
             .letters_of(*id)
             .await?
@@ -131,18 +137,28 @@ async fn look(
         at_rest &= counts.pending == 0;
         if let Some(remediation) = rows.remediation_of(campaign).await? {
             at_rest &= remediation.state == RemediationState::Closed;
-            let bar = seen.searched.take().or_else(|| show.bar("mailboxes searched"));
+            let bar = seen
+                .searched
+                .take()
+                .or_else(|| show.bar("mailboxes searched"));
             update(bar.as_ref(), remediation.searched, remediation.mailboxes);
             seen.searched = bar;
             let bar = seen.pulled.take().or_else(|| show.bar("copies pulled"));
             let found = counts.found - counts.changed;
-            update(bar.as_ref(), counted(counts.pulled + counts.gone), counted(found));
+            update(
+                bar.as_ref(),
+                counted(counts.pulled + counts.gone),
+                counted(found),
+            );
             seen.pulled = bar;
             if remediation.state == RemediationState::Closed
                 && show.bars.is_none()
                 && seen.events.insert(format!("bars {campaign}"))
             {
-                show.say("mailboxes searched", &format!("{}/{}", remediation.searched, remediation.mailboxes));
+                show.say(
+                    "mailboxes searched",
+                    &format!("{}/{}", remediation.searched, remediation.mailboxes),
+                );
                 show.say("copies pulled", &format!("{}/{found}", counts.pulled));
             }
         }
@@ -172,7 +188,9 @@ async fn tell(
 ) -> Result<(), StoreError> {
     let rows = instance.app.store.read(instance.app.tenant);
     for event in rows.timeline(submission, campaign).await? {
-        let Some((_, stage)) = STAGES.iter().find(|(kind, _)| *kind == event.kind) else { continue };
+        let Some((_, stage)) = STAGES.iter().find(|(kind, _)| *kind == event.kind) else {
+            continue;
+        };
         if !seen.events.insert(event.id.to_string()) {
             continue;
         }
@@ -182,7 +200,12 @@ async fn tell(
 }
 
 fn words(kind: &str, detail: &serde_json::Value) -> String {
-    let number = |name: &str| detail.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let number = |name: &str| {
+        detail
+            .get(name)
+            .and_then(serde_json::Value::as_u64)
+            .unwrap_or(0)
+    };
     match kind {
         "quarantined" => "the reporter's own copy is out of the inbox".to_owned(),
         "evidence_fetched" => "from the reporter's own mailbox".to_owned(),
@@ -192,8 +215,13 @@ fn words(kind: &str, detail: &serde_json::Value) -> String {
                 .get("verdict")
                 .and_then(serde_json::Value::as_str)
                 .and_then(|v| v.parse::<Verdict>().ok());
-            let score = detail.get("score").and_then(serde_json::Value::as_f64).unwrap_or(0.0);
-            verdict.map_or_else(String::new, |v| format!("{v} (probability of malice {score:.2})"))
+            let score = detail
+                .get("score")
+                .and_then(serde_json::Value::as_f64)
+                .unwrap_or(0.0);
+            verdict.map_or_else(String::new, |v| {
+                format!("{v} (probability of malice {score:.2})")
+            })
         }
         "search_started" => format!(
             "{} mailboxes named by {} recipients and {} lists come first",
@@ -204,7 +232,10 @@ fn words(kind: &str, detail: &serde_json::Value) -> String {
         "checked" => "every copy is where it should be".to_owned(),
         "thanked" => format!(
             "by {}",
-            detail.get("via").and_then(serde_json::Value::as_str).unwrap_or("letter")
+            detail
+                .get("via")
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or("letter")
         ),
         "evidence_missing" => detail
             .get("reason")

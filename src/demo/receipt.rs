@@ -20,6 +20,15 @@ pub struct Unreachable {
     pub reason: String,
 }
 
+/// The way into the demo's console.
+#[derive(Debug, Clone, Serialize)]
+pub struct Console {
+    /// Its address.
+    pub url: String,
+    /// The API key made for this run.
+    pub key: String,
+}
+
 /// The receipt of one demo.
 #[derive(Debug, Clone, Serialize)]
 pub struct Receipt {
@@ -58,8 +67,8 @@ pub struct Receipt {
     pub thanked: usize,
     /// Milliseconds from the first click to the last copy gone.
     pub click_to_last_copy_ms: Option<i64>,
-    /// The console.
-    pub console: String,
+    /// Where the console is, and the key that signs in; both end with the demo.
+    pub console: Console,
     /// Whether every planted copy was pulled, no innocent message touched and
     /// every reporter thanked.
     pub ok: bool,
@@ -78,8 +87,12 @@ impl Receipt {
         let rows = instance.app.store.read(instance.app.tenant);
         let mut receipt = Self::judged(&truth, sim, instance, finished);
         for id in reports {
-            let Some(report) = rows.report(*id).await? else { continue };
-            let Some(submission) = rows.submission(report.submission).await? else { continue };
+            let Some(report) = rows.report(*id).await? else {
+                continue;
+            };
+            let Some(submission) = rows.submission(report.submission).await? else {
+                continue;
+            };
             receipt.verdict = receipt.verdict.or(submission.verdict);
             if let (None, Some(assessment)) = (receipt.score, submission.assessment) {
                 receipt.score = Some(assessment.score);
@@ -92,7 +105,9 @@ impl Receipt {
             let counts = rows.count_pulls(campaign.id).await?;
             receipt.found += counts.found - counts.changed;
             last = last.max(rows.last_settled(campaign.id).await?);
-            let Some(remediation) = rows.remediation_of(campaign.id).await? else { continue };
+            let Some(remediation) = rows.remediation_of(campaign.id).await? else {
+                continue;
+            };
             receipt.searched = receipt.searched.max(remediation.searched);
             for gap in rows.gaps(remediation.id).await? {
                 receipt.unreachable.push(Unreachable {
@@ -102,7 +117,11 @@ impl Receipt {
             }
         }
         receipt.click_to_last_copy_ms = last.map(|last| (last - clicked).num_milliseconds());
-        let out = truth.planted.iter().filter(|c| !c.reachable && !c.destroyed).count();
+        let out = truth
+            .planted
+            .iter()
+            .filter(|c| !c.reachable && !c.destroyed)
+            .count();
         if receipt.verdict == Some(Verdict::Malicious) {
             receipt.pulled = out;
         } else {
@@ -142,7 +161,10 @@ impl Receipt {
             reporters: reporters.len(),
             thanked,
             click_to_last_copy_ms: None,
-            console: format!("{}/console", instance.url),
+            console: Console {
+                url: format!("{}/console", instance.url),
+                key: instance.api_key.clone(),
+            },
             ok: false,
         }
     }
@@ -166,21 +188,40 @@ impl Receipt {
 
     /// Prints it for a person.
     pub fn print(&self) {
-        let verdict = self.verdict.map_or_else(|| "none yet".to_owned(), |v| v.to_string());
-        let score = self.score.map_or_else(String::new, |s| format!(" ({s:.2})"));
+        let verdict = self
+            .verdict
+            .map_or_else(|| "none yet".to_owned(), |v| v.to_string());
+        let score = self
+            .score
+            .map_or_else(String::new, |s| format!(" ({s:.2})"));
         println!("\n  Receipt");
         println!("  {:-<58}", "");
         let line = |name: &str, value: String| println!("  {name:<34} {value}");
         line("verdict", format!("{verdict}{score}"));
         line("copies planted", self.expected.to_string());
-        line("mailboxes searched", format!("{}/{}", self.searched, self.mailboxes));
+        line(
+            "mailboxes searched",
+            format!("{}/{}", self.searched, self.mailboxes),
+        );
         line("copies found", self.found.to_string());
-        line("copies pulled", format!("{}/{}", self.pulled, self.expected));
+        line(
+            "copies pulled",
+            format!("{}/{}", self.pulled, self.expected),
+        );
         if self.held_for_review > 0 {
-            line("held while an analyst looks", self.held_for_review.to_string());
+            line(
+                "held while an analyst looks",
+                self.held_for_review.to_string(),
+            );
         }
-        line("innocent look-alikes touched", format!("{}/{}", self.innocent_touched, self.innocent));
-        line("reporters thanked", format!("{}/{}", self.thanked, self.reporters));
+        line(
+            "innocent look-alikes touched",
+            format!("{}/{}", self.innocent_touched, self.innocent),
+        );
+        line(
+            "reporters thanked",
+            format!("{}/{}", self.thanked, self.reporters),
+        );
         line("mailboxes unreachable", self.unreachable.len().to_string());
         for one in self.unreachable.iter().take(5) {
             line("", format!("{}: {}", one.mailbox, one.reason));

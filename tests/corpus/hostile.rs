@@ -28,6 +28,7 @@ fn judge(name: &str, bytes: &[u8]) -> AnalyzeLine {
     let print = Fingerprint::of(&message);
     let _ = compare(&print, &print);
     let took = start.elapsed();
+    if took > Duration::from_secs(1) { println!("SLOW {name} {took:?}"); }
     assert!(took < MOST_TIME, "{name} took {took:?}");
     assert_eq!(line.error, None);
     assert!(line.observables.len() <= 2_000, "{name}");

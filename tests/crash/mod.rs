@@ -26,7 +26,9 @@ const CHILD: &str = "UNHOOK_CRASH_CHILD";
 /// start it.
 #[test]
 fn child() {
-    let Ok(order) = std::env::var(CHILD) else { return };
+    let Ok(order) = std::env::var(CHILD) else {
+        return;
+    };
     let order: serde_json::Value = serde_json::from_str(&order).expect("an order");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -58,9 +60,19 @@ async fn serve(order: &serde_json::Value) {
         serde_json::from_value(order["reporters"].clone()).expect("reporters");
     for (provider, address, user_id, item_id, internet_message_id) in reporters {
         let provider = provider.parse().expect("provider");
-        let reporter = Reporter { provider, address, user_id, item_id, internet_message_id };
+        let reporter = Reporter {
+            provider,
+            address,
+            user_id,
+            item_id,
+            internet_message_id,
+        };
         let tenant_id = order["tenant"].as_str().expect("tenant");
-        stage.desk.accept(click(&reporter, tenant_id)).await.expect("accepted");
+        stage
+            .desk
+            .accept(click(&reporter, tenant_id))
+            .await
+            .expect("accepted");
     }
     stage.drain().await;
 }
@@ -93,7 +105,15 @@ impl Run {
             .sim
             .reporters()
             .into_iter()
-            .map(|r| (r.provider.to_string(), r.address, r.user_id, r.item_id, r.internet_message_id))
+            .map(|r| {
+                (
+                    r.provider.to_string(),
+                    r.address,
+                    r.user_id,
+                    r.item_id,
+                    r.internet_message_id,
+                )
+            })
             .collect();
         let order = serde_json::json!({
             "folder": self.folder.path(),
@@ -198,19 +218,28 @@ fn at_every(kill: impl Fn(u64) -> Kill) -> u64 {
 fn a_kill_after_any_commit_is_survived() {
     let boundaries = at_every(Kill::AfterCommit);
     println!("killed after each of {boundaries} commits");
-    assert!(boundaries > 20, "only {boundaries} commits: the story is not the whole one");
+    assert!(
+        boundaries > 20,
+        "only {boundaries} commits: the story is not the whole one"
+    );
 }
 
 #[test]
 fn a_kill_before_the_effect_of_any_provider_call_is_survived() {
     let boundaries = at_every(|n| Kill::AtCall(n, Phase::Before));
     println!("killed before each of {boundaries} calls");
-    assert!(boundaries > 20, "only {boundaries} calls: the story is not the whole one");
+    assert!(
+        boundaries > 20,
+        "only {boundaries} calls: the story is not the whole one"
+    );
 }
 
 #[test]
 fn a_kill_after_the_effect_of_any_provider_call_is_survived() {
     let boundaries = at_every(|n| Kill::AtCall(n, Phase::After));
     println!("killed after each of {boundaries} calls");
-    assert!(boundaries > 20, "only {boundaries} calls: the story is not the whole one");
+    assert!(
+        boundaries > 20,
+        "only {boundaries} calls: the story is not the whole one"
+    );
 }

@@ -17,9 +17,16 @@ use crate::support::{
 
 async fn the_campaign(stage: &Stage) -> Campaign {
     let rows = stage.app.store.read(stage.app.tenant);
-    let mut found =
-        rows.campaigns(None, &PageRequest::first(10)).await.expect("campaigns").items;
-    assert_eq!(found.len(), 1, "two reports of one message are one campaign: {found:?}");
+    let mut found = rows
+        .campaigns(None, &PageRequest::first(10))
+        .await
+        .expect("campaigns")
+        .items;
+    assert_eq!(
+        found.len(),
+        1,
+        "two reports of one message are one campaign: {found:?}"
+    );
     found.remove(0)
 }
 
@@ -34,7 +41,9 @@ fn one_letter_each(sim: &Sim) {
 
 async fn report_to_thanks(backend: Backend) {
     let sim = tenant(40, 14, None);
-    let Some(stage) = Stage::new(&sim, backend).await else { return };
+    let Some(stage) = Stage::new(&sim, backend).await else {
+        return;
+    };
     let reports = stage.report_all(&sim).await;
     stage.drain().await;
 
@@ -42,27 +51,47 @@ async fn report_to_thanks(backend: Backend) {
     let left: Vec<_> = truth.planted.iter().filter(|c| c.reachable).collect();
     assert!(left.is_empty(), "still reachable: {left:#?}");
     let touched: Vec<_> = truth.innocent.iter().filter(|c| c.touched).collect();
-    assert!(truth.all_pulled(), "touched: {touched:#?}, others {}", truth.others_touched);
+    assert!(
+        truth.all_pulled(),
+        "touched: {touched:#?}, others {}",
+        truth.others_touched
+    );
     one_letter_each(&sim);
     let rows = stage.app.store.read(stage.app.tenant);
     for id in reports {
         let report = rows.report(id).await.expect("read").expect("there");
-        assert_eq!((report.status, report.outcome), (ReportStatus::Closed, Some(Verdict::Malicious)));
+        assert_eq!(
+            (report.status, report.outcome),
+            (ReportStatus::Closed, Some(Verdict::Malicious))
+        );
     }
     let campaign = the_campaign(&stage).await;
-    let remediation = rows.remediation_of(campaign.id).await.expect("read").expect("there");
+    let remediation = rows
+        .remediation_of(campaign.id)
+        .await
+        .expect("read")
+        .expect("there");
     assert_eq!(remediation.searched, 40, "every mailbox was searched");
     assert!(rows.parked_jobs().await.expect("parked").is_empty());
 
     // An analyst takes it back: every copy returns to where and as it was.
     let submission = campaign.seed;
-    overturn::set_verdict(&stage.app, submission, Verdict::Benign, "key_test", "a mistake")
-        .await
-        .expect("overturned");
+    overturn::set_verdict(
+        &stage.app,
+        submission,
+        Verdict::Benign,
+        "key_test",
+        "a mistake",
+    )
+    .await
+    .expect("overturned");
     stage.drain().await;
     let truth = sim.truth();
-    let wrong: Vec<_> =
-        truth.planted.iter().filter(|c| c.now.as_ref() != Some(&c.before)).collect();
+    let wrong: Vec<_> = truth
+        .planted
+        .iter()
+        .filter(|c| c.now.as_ref() != Some(&c.before))
+        .collect();
     assert!(truth.all_in_place(), "not as before: {wrong:#?}");
     for reporter in sim.reporters() {
         let letters = sim.letters_of(&reporter.address);
@@ -70,9 +99,15 @@ async fn report_to_thanks(backend: Backend) {
     }
 
     // And once more malicious: pulled again, by the same rows.
-    overturn::set_verdict(&stage.app, submission, Verdict::Malicious, "key_test", "after all")
-        .await
-        .expect("overturned");
+    overturn::set_verdict(
+        &stage.app,
+        submission,
+        Verdict::Malicious,
+        "key_test",
+        "after all",
+    )
+    .await
+    .expect("overturned");
     stage.drain().await;
     assert!(sim.truth().all_pulled());
 }
@@ -96,13 +131,23 @@ async fn one_copy_and_then_all_are_put_back_on_request() {
     assert!(sim.truth().all_pulled());
     let campaign = the_campaign(&stage).await;
     let rows = stage.app.store.read(stage.app.tenant);
-    let pulls = rows.pulls(Some(campaign.id), &PageRequest::first(200)).await.expect("pulls").items;
+    let pulls = rows
+        .pulls(Some(campaign.id), &PageRequest::first(200))
+        .await
+        .expect("pulls")
+        .items;
     let one = pulls.first().expect("a pull");
-    undo::restore_copy(&stage.app, one.id, "key_test").await.expect("asked");
-    undo::restore_copy(&stage.app, one.id, "key_test").await.expect("asked twice");
+    undo::restore_copy(&stage.app, one.id, "key_test")
+        .await
+        .expect("asked");
+    undo::restore_copy(&stage.app, one.id, "key_test")
+        .await
+        .expect("asked twice");
     stage.drain().await;
     assert_eq!(sim.truth().reachable(), 1, "exactly the one");
-    undo::restore_campaign(&stage.app, campaign.id, "key_test").await.expect("asked");
+    undo::restore_campaign(&stage.app, campaign.id, "key_test")
+        .await
+        .expect("asked");
     stage.drain().await;
     assert!(sim.truth().all_in_place(), "{:#?}", sim.truth().planted);
 }
@@ -125,10 +170,18 @@ async fn an_innocent_message_is_never_pulled() {
     let campaign = the_campaign(&stage).await;
     assert_ne!(campaign.verdict, Verdict::Malicious);
     let rows = stage.app.store.read(stage.app.tenant);
-    assert!(rows.remediation_of(campaign.id).await.expect("read").is_none());
+    assert!(
+        rows.remediation_of(campaign.id)
+            .await
+            .expect("read")
+            .is_none()
+    );
     let truth = sim.truth();
     let out = truth.planted.iter().filter(|c| !c.reachable).count();
-    assert!(out <= 2, "at most the reporters' own copies wait for review, not {out}");
+    assert!(
+        out <= 2,
+        "at most the reporters' own copies wait for review, not {out}"
+    );
     assert_eq!(truth.touched(), 0);
 }
 
@@ -150,22 +203,47 @@ async fn bytes_of_a_client_never_authorise_a_pull() {
     stage.drain().await;
     let rows = stage.app.store.read(stage.app.tenant);
     let report = rows.report(id).await.expect("read").expect("there");
-    let submission = rows.submission(report.submission).await.expect("read").expect("there");
+    let submission = rows
+        .submission(report.submission)
+        .await
+        .expect("read")
+        .expect("there");
     assert_eq!(submission.evidence, EvidenceState::Mismatch, "recorded");
-    assert_eq!(submission.verdict, Some(Verdict::Unknown), "left to an analyst");
-    assert_eq!(rows.campaigns(None, &PageRequest::first(9)).await.expect("read").items.len(), 0);
+    assert_eq!(
+        submission.verdict,
+        Some(Verdict::Unknown),
+        "left to an analyst"
+    );
+    assert_eq!(
+        rows.campaigns(None, &PageRequest::first(9))
+            .await
+            .expect("read")
+            .items
+            .len(),
+        0
+    );
     let out = sim.truth().planted.iter().filter(|c| !c.reachable).count();
-    assert!(out <= 1, "nothing but the reporter's own copy is held, not {out}");
+    assert!(
+        out <= 1,
+        "nothing but the reporter's own copy is held, not {out}"
+    );
     let kept = stage
         .app
         .blobs
         .get(submission.upload_sha256.as_deref().expect("kept"))
         .await
         .expect("kept");
-    assert_eq!(kept, forged.as_bytes(), "what the client sent is kept untouched");
+    assert_eq!(
+        kept,
+        forged.as_bytes(),
+        "what the client sent is kept untouched"
+    );
     let refused =
         overturn::set_verdict(&stage.app, submission.id, Verdict::Malicious, "key_x", "").await;
-    assert!(matches!(refused, Err(overturn::OverturnError::EvidenceMissing(_))));
+    assert!(matches!(
+        refused,
+        Err(overturn::OverturnError::EvidenceMissing(_))
+    ));
 }
 
 #[tokio::test]
@@ -187,14 +265,18 @@ async fn the_same_message_id_with_another_body_stays() {
          Shall we have lunch on Thursday? The new place next to the station has soup.\r\n",
         phish.internet_message_id
     );
-    sim.deliver(&bystander, twin.as_bytes(), Slot::Inbox, false).expect("delivered");
+    sim.deliver(&bystander, twin.as_bytes(), Slot::Inbox, false)
+        .expect("delivered");
     let before = sim.truth().others_touched;
     let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
     stage.report_all(&sim).await;
     stage.drain().await;
     let truth = sim.truth();
     assert_eq!(truth.reachable(), 0);
-    assert_eq!(truth.others_touched, before, "the other body was not touched");
+    assert_eq!(
+        truth.others_touched, before,
+        "the other body was not touched"
+    );
     let campaign = the_campaign(&stage).await;
     let rows = stage.app.store.read(stage.app.tenant);
     let counts = rows.count_pulls(campaign.id).await.expect("counts");
@@ -204,10 +286,15 @@ async fn the_same_message_id_with_another_body_stays() {
 #[tokio::test]
 async fn faults_on_both_wires_are_ridden_out() {
     let sim = tenant(24, 10, None);
-    let on = |operation| Matcher { operation: Some(operation), ..Matcher::default() };
+    let on = |operation| Matcher {
+        operation: Some(operation),
+        ..Matcher::default()
+    };
     let throttle = |operation, value: &str| Fault {
         when: on(operation),
-        action: Action::Throttle { retry_after: RetryAfter::Value(value.to_owned()) },
+        action: Action::Throttle {
+            retry_after: RetryAfter::Value(value.to_owned()),
+        },
         times: 2,
     };
     for fault in [
@@ -216,23 +303,41 @@ async fn faults_on_both_wires_are_ridden_out() {
         throttle(Operation::GmailModify, "1"),
         Fault {
             when: on(Operation::GmailList),
-            action: Action::Forbid { reason: "userRateLimitExceeded".to_owned() },
+            action: Action::Forbid {
+                reason: "userRateLimitExceeded".to_owned(),
+            },
             times: 2,
         },
         Fault::once(
-            Matcher { nth: Some(3), ..on(Operation::MessageMove) },
+            Matcher {
+                nth: Some(3),
+                ..on(Operation::MessageMove)
+            },
             Action::LoseReply { executed: true },
         ),
         Fault::once(
-            Matcher { nth: Some(4), ..on(Operation::GmailModify) },
+            Matcher {
+                nth: Some(4),
+                ..on(Operation::GmailModify)
+            },
             Action::LoseReply { executed: true },
         ),
         Fault::once(
-            Matcher { nth: Some(5), ..on(Operation::MessageGet) },
-            Action::Answer { status: 503, headers: Default::default(), body: "busy".into() },
+            Matcher {
+                nth: Some(5),
+                ..on(Operation::MessageGet)
+            },
+            Action::Answer {
+                status: 503,
+                headers: Default::default(),
+                body: "busy".into(),
+            },
         ),
         Fault::once(
-            Matcher { nth: Some(4), ..on(Operation::GmailGet) },
+            Matcher {
+                nth: Some(4),
+                ..on(Operation::GmailGet)
+            },
             Action::Truncate { bytes: 20 },
         ),
     ] {
@@ -254,14 +359,26 @@ async fn faults_on_both_wires_are_ridden_out() {
     stage.report_all(&sim).await;
     stage.drain().await;
     let truth = sim.truth();
-    let left: Vec<_> = truth.planted.iter().filter(|c| c.reachable || c.destroyed).collect();
+    let left: Vec<_> = truth
+        .planted
+        .iter()
+        .filter(|c| c.reachable || c.destroyed)
+        .collect();
     assert!(truth.all_pulled(), "{left:#?}");
     one_letter_each(&sim);
     let campaign = the_campaign(&stage).await;
     let rows = stage.app.store.read(stage.app.tenant);
-    let remediation = rows.remediation_of(campaign.id).await.expect("read").expect("there");
+    let remediation = rows
+        .remediation_of(campaign.id)
+        .await
+        .expect("read")
+        .expect("there");
     let gaps = rows.gaps(remediation.id).await.expect("gaps");
-    assert_eq!(gaps.len(), 1, "no gap is silent, and no other is left: {gaps:?}");
+    assert_eq!(
+        gaps.len(),
+        1,
+        "no gap is silent, and no other is left: {gaps:?}"
+    );
     assert_eq!(gaps[0].mailbox.address.as_str(), unlicensed);
     assert!(!gaps[0].retrying, "it is named unreachable");
 }
@@ -270,7 +387,11 @@ async fn faults_on_both_wires_are_ridden_out() {
 async fn a_copy_that_vanishes_between_search_and_pull_is_recorded_as_gone() {
     let sim = tenant(20, 8, None);
     sim.add_fault(Fault::once(
-        Matcher { operation: Some(Operation::MessageMove), nth: Some(2), ..Matcher::default() },
+        Matcher {
+            operation: Some(Operation::MessageMove),
+            nth: Some(2),
+            ..Matcher::default()
+        },
         Action::Vanish,
     ));
     let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
@@ -280,5 +401,9 @@ async fn a_copy_that_vanishes_between_search_and_pull_is_recorded_as_gone() {
     let campaign = the_campaign(&stage).await;
     let rows = stage.app.store.read(stage.app.tenant);
     let counts = rows.count_pulls(campaign.id).await.expect("counts");
-    assert_eq!((counts.gone, counts.failed, counts.pending), (1, 0, 0), "{counts:?}");
+    assert_eq!(
+        (counts.gone, counts.failed, counts.pending),
+        (1, 0, 0),
+        "{counts:?}"
+    );
 }

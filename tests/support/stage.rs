@@ -12,7 +12,7 @@ use unhook::{
     demo,
     domain::{Provider, ReportClient, ReportId, ReportReason},
     intake::{Desk, NewReport},
-    jobs::{self, Wake, Workers},
+    jobs::{Wake, Workers},
     sim::{Organisation, Reporter, Scenario, Sim, SimOptions},
     store::CommitObserver,
 };
@@ -35,16 +35,21 @@ pub fn tenant_with(
     let mut options = SimOptions::new(organisation, Arc::new(|| SystemClock.now()));
     options.record = record;
     let sim = Sim::start(options).expect("the simulated tenant starts");
-    sim.plant(&Scenario { message, mailboxes: Some(planted), ..Scenario::default() });
+    sim.plant(&Scenario {
+        message,
+        mailboxes: Some(planted),
+        ..Scenario::default()
+    });
     sim
 }
 
 /// What one of the sim's reporters sends.
 pub fn click(reporter: &Reporter, tenant_id: &str) -> NewReport {
     let (client, identity) = match reporter.provider {
-        Provider::Graph => {
-            (ReportClient::Outlook, format!("entra:{tenant_id}:{}", reporter.user_id))
-        }
+        Provider::Graph => (
+            ReportClient::Outlook,
+            format!("entra:{tenant_id}:{}", reporter.user_id),
+        ),
         Provider::Gmail => (ReportClient::Gmail, format!("google:{}", reporter.user_id)),
     };
     NewReport {
@@ -79,7 +84,10 @@ impl Stage {
         if backend == Backend::Postgres {
             config.database.url = postgres_database().await?.into();
         }
-        Some(Self { _folder: Some(folder), ..Self::open(config, None).await })
+        Some(Self {
+            _folder: Some(folder),
+            ..Self::open(config, None).await
+        })
     }
 
     /// A service over a configuration.
@@ -88,10 +96,16 @@ impl Stage {
         let app = start::build_app(config, SharedClock::clone(&clock), observer)
             .await
             .expect("the service is built");
+        start::resume(&app).await.expect("resumed");
         let wake = Wake::default();
         let desk = Desk::open(app.store.clone(), app.tenant, clock, wake.clone());
         let workers = start::workers(&app, wake);
-        Self { app, desk, workers, _folder: None }
+        Self {
+            app,
+            desk,
+            workers,
+            _folder: None,
+        }
     }
 
     /// Has both of the sim's reporters click.
@@ -107,7 +121,6 @@ impl Stage {
     /// Drains the queue until only work of the far future is left: retries that
     /// fall due within a minute are waited for by their own due time.
     pub async fn drain(&self) {
-        self.read_directory().await;
         loop {
             self.workers.drain().await;
             let due = self.app.store.next_job_due().await.expect("due");
@@ -120,20 +133,5 @@ impl Stage {
                 _ => return,
             }
         }
-    }
-
-    /// Queues the reading of the directory, as the start of the service does.
-    async fn read_directory(&self) {
-        let app = &self.app;
-        if app.store.directory_read_at(app.tenant).await.expect("read").is_some() {
-            return;
-        }
-        let now = app.clock.now();
-        let tx = app.store.begin().await.expect("tx");
-        tx.of(app.tenant)
-            .enqueue(vec![jobs::directory(app.tenant, now)], now)
-            .await
-            .expect("queued");
-        tx.commit().await.expect("commit");
     }
 }
