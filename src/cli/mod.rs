@@ -95,6 +95,8 @@ impl Cli {
             .and_then(|runtime| runtime.block_on(self.dispatch()));
         match done {
             Ok(code) => code,
+            // whoever read the output has seen enough, as `head` does
+            Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("unhook: {error:#}");
                 ExitCode::FAILURE
@@ -117,6 +119,14 @@ impl Cli {
             Command::Simulate(options) => simulate::run(&options).await,
         }
     }
+}
+
+/// Only an error of the command's own writing: one of a database's connection
+/// comes wrapped.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

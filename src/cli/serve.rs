@@ -18,7 +18,7 @@ pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<ExitCode> {
 }
 
 /// Waits for Ctrl-C or, from a service manager, SIGTERM.
-pub(super) async fn stop_signal() -> std::io::Result<()> {
+async fn stop_signal() -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

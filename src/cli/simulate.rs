@@ -1,10 +1,9 @@
-//! `unhook simulate`: the simulated tenant alone.
+//! `unhook simulate`: the simulated organisation alone.
 
-use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 use clap::Args;
 
-use super::serve;
 use crate::{
     clock::{Clock as _, SystemClock},
     demo,
@@ -13,44 +12,48 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Address and port of its Graph, Gmail, directory and token endpoints
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
+    /// Where the simulated Graph, Gmail and token endpoints listen
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8790")]
     listen: SocketAddr,
-    /// Address and port of its mail server; a free port by default
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    smtp_listen: SocketAddr,
-    /// People in the organisation, 8 to 100,000; half on each platform
+    /// People in the organisation
     #[arg(long, value_name = "N", default_value_t = 200,
-        value_parser = clap::value_parser!(u32).range(8..=100_000))]
+          value_parser = clap::value_parser!(u32).range(10..=100_000))]
     mailboxes: u32,
-    /// The same seed gives the same people and mail
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// Seed of all names and choices; the same seed gives the same organisation
+    #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
 pub(super) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let mailboxes = usize::try_from(options.mailboxes)?;
-    let organisation = Organisation::generate(mailboxes, options.seed);
-    let mut settings = SimOptions::new(organisation, Arc::new(|| SystemClock.now()));
-    settings.listen = options.listen;
-    settings.smtp_listen = options.smtp_listen;
-    let sim = Sim::start(settings)?;
+    anyhow::ensure!(
+        options.listen.ip().is_loopback(),
+        "the simulated tenant has no protection; listen on a loopback address"
+    );
+    let organisation = Organisation::generate(usize::try_from(options.mailboxes)?, options.seed);
+    let mut sim = SimOptions::new(organisation, Arc::new(|| SystemClock.now()));
+    sim.listen = options.listen;
+    let sim = Sim::start(sim)?;
     sim.plant(&Scenario {
         seed: options.seed,
         ..Scenario::default()
     });
-
-    let service = SocketAddr::from(([127, 0, 0, 1], 8080));
-    println!("# The simulated tenant listens on {}.", sim.base_url());
-    for reporter in sim.reporters() {
-        println!(
-            "# {} ({}) can report the planted phish.",
-            reporter.address, reporter.provider
-        );
-    }
-    println!("# This configuration connects `unhook serve` to it:\n");
-    println!("{}", demo::settings(&sim, service, Path::new("."))?);
-    serve::stop_signal().await?;
-    drop(sim);
+    println!(
+        "# Simulated organisation of {} at {}",
+        options.mailboxes,
+        sim.base_url()
+    );
+    println!(
+        "# Letters are taken by SMTP at {}; pokes at {}/sim/",
+        sim.smtp_addr(),
+        sim.base_url()
+    );
+    println!("# A configuration for `unhook serve` against it:");
+    let listen = SocketAddr::from(([127, 0, 0, 1], 8760));
+    println!(
+        "{}",
+        demo::settings(&sim, listen, &std::env::temp_dir().join("unhook-simulate"))?
+    );
+    tokio::signal::ctrl_c().await?;
+    sim.stop();
     Ok(ExitCode::SUCCESS)
 }

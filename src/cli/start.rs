@@ -23,12 +23,12 @@ use crate::{
     jobs::{self, Wake, Work, Workers, WorkersOptions},
     mailbox::{gmail::GmailMail, graph::GraphMail},
     notify::{Notifier, NotifyError},
-    remediation::{Close, Pulling, Search},
+    remediation,
     store::{
         CommitObserver, Store, StoreError,
         blobs::{BlobError, Blobs},
     },
-    triage::{Directory, Letters, Triage},
+    triage,
 };
 
 /// Why the service did not start.
@@ -47,7 +47,7 @@ pub enum StartError {
     #[error("blobs: {0}")]
     Blobs(#[from] BlobError),
     /// Letters could not be sent.
-    #[error("notify: {}", whole(.0))]
+    #[error("notify: {0}")]
     Notify(#[from] NotifyError),
     /// Reporters could not be verified.
     #[error("reporters: {}", whole(.0))]
@@ -144,32 +144,28 @@ pub async fn build_app(
 fn kinds(app: &App) -> Vec<Arc<dyn Work>> {
     let app = Arc::new(app.clone());
     vec![
-        Arc::new(Directory(Arc::clone(&app))),
-        Arc::new(Triage(Arc::clone(&app))),
-        Arc::new(Search(Arc::clone(&app))),
-        Arc::new(Pulling(Arc::clone(&app))),
-        Arc::new(Close(Arc::clone(&app))),
-        Arc::new(Letters(app)),
+        Arc::new(triage::Directory(Arc::clone(&app))),
+        Arc::new(triage::Triage(Arc::clone(&app))),
+        Arc::new(triage::Letters(Arc::clone(&app))),
+        Arc::new(remediation::Search(Arc::clone(&app))),
+        Arc::new(remediation::Pulling(Arc::clone(&app))),
+        Arc::new(remediation::Close(app)),
     ]
 }
 
-/// Takes up what a process that died left behind, and reads the directory anew.
+/// What every start queues: the reading of the directory, and with SQLite, where
+/// no other process can hold one, the jobs that a killed process left claimed.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
 pub async fn resume(app: &App) -> Result<(), StoreError> {
     if app.store.backend_name() == "sqlite" {
-        // one process owns the file, so nobody else can still be at work
-        let freed = app.store.release_leases().await?;
-        if freed > 0 {
-            tracing::info!(freed, "jobs of an earlier process are taken up again");
-        }
+        app.store.release_leases().await?;
     }
     let now = app.clock.now();
     let tx = app.store.begin().await?;
-    tx.of(app.tenant)
-        .enqueue(vec![jobs::directory(app.tenant, now)], now)
-        .await?;
+    let directory = jobs::directory(app.tenant, now);
+    tx.of(app.tenant).enqueue(vec![directory], now).await?;
     tx.commit().await
 }
 
@@ -207,12 +203,13 @@ pub struct Running {
 /// # Errors
 /// [`StartError`] when reporters cannot be verified or the address is taken.
 pub async fn start(mut app: App) -> Result<Running, StartError> {
+    // first the address: a second process must fail before it touches any job
     let (listener, address) = bind(app.config.server.listen)?;
+    resume(&app).await?;
     // links name the port that was really given where 0 was asked for
     Arc::make_mut(&mut app.config).server.listen = address;
     let section = app.config.server.clone();
     let drain = Duration::from_secs(section.drain_seconds);
-    resume(&app).await?;
     let clock = SharedClock::clone(&app.clock);
     let verifier = Arc::new(ReporterVerifier::new(&app.config.reporters, clock)?);
     let wake = Wake::default();

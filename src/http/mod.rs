@@ -14,8 +14,6 @@ pub mod openapi;
 pub mod problem;
 mod state;
 pub mod strict_json;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
@@ -50,6 +48,7 @@ pub fn routes(config: &mut web::ServiceConfig, state: State) {
                 .wrap(from_fn(edge::edge))
                 .configure(openapi::mount)
                 .configure(hooks::configure)
+                .configure(console::routes)
                 .default_service(web::to(openapi::unmatched)),
         );
 }

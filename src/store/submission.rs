@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
     ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::Expr,
+    sea_query::{Expr, Query},
 };
 
 use super::{Page, PageRequest, Scope, StoreError, from_json, instant, millis, parse, to_json};
@@ -144,6 +144,9 @@ pub struct SubmissionFilter {
     pub verdict: Option<Verdict>,
     /// Only those that wait for an analyst (suspicious, unknown, not judged).
     pub needs_review: bool,
+    /// Only those where nothing is left to do: judged to be no attack, or an
+    /// attack whose remediation is closed.
+    pub closed: bool,
     /// Only those of this campaign.
     pub campaign: Option<CampaignId>,
 }
@@ -241,6 +244,19 @@ impl<C: ConnectionTrait> Scope<'_, C> {
                 C::Verdict
                     .is_null()
                     .or(C::Verdict.is_in(["suspicious", "unknown"])),
+            );
+        }
+        if filter.closed {
+            let cleaned_up = Query::select()
+                .column("campaign_id")
+                .from("remediation")
+                .and_where(Expr::col("tenant_id").eq(&self.tenant))
+                .and_where(Expr::col("state").eq("closed"))
+                .take();
+            query = query.filter(
+                C::Verdict.is_in(["spam", "bulk", "benign", "simulation"]).or(C::Verdict
+                    .eq("malicious")
+                    .and(C::CampaignId.in_subquery(cleaned_up))),
             );
         }
         if let Some(campaign) = filter.campaign {

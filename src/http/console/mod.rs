@@ -1,1 +1,84 @@
-//! The console.
+//! The console: pages rendered on the server for the people who judge.
+//!
+//! A page is a handler, a template and a `sample()`. Only POST changes state,
+//! and only through [`guard::Change`]. Everything that comes from mail is shown
+//! through [`text::Plain`] and askama's escaping; a message's own HTML appears
+//! only in a sandboxed frame with its own policy (`submission::frame`).
+//! Uses the store to read, triage and remediation to act; no mailbox, no SQL.
+
+mod assets;
+mod campaign;
+mod campaigns;
+mod chip;
+mod fault;
+mod guard;
+mod parked;
+mod queue;
+pub mod sample;
+mod shell;
+mod sign_in;
+mod submission;
+mod text;
+mod timeline;
+mod when;
+
+use actix_web::{
+    HttpResponse,
+    http::header::{CACHE_CONTROL, LOCATION},
+    middleware::DefaultHeaders,
+    web,
+};
+use askama::Template;
+
+use fault::PageError;
+
+/// What the pages of the console may load and do.
+pub const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+     img-src 'self' data:; form-action 'self'; frame-src 'self'; base-uri 'none'; \
+     frame-ancestors 'none'";
+
+/// Mounts the console under `/console`; `/` leads there. Needs
+/// `web::Data<App>` in the app's data.
+pub fn routes(cfg: &mut web::ServiceConfig) {
+    let headers = DefaultHeaders::new()
+        .add(("Content-Security-Policy", POLICY))
+        .add(("X-Content-Type-Options", "nosniff"))
+        .add(("Referrer-Policy", "same-origin"))
+        .add(("Cross-Origin-Opener-Policy", "same-origin"))
+        .add(("Cross-Origin-Resource-Policy", "same-origin"))
+        .add((CACHE_CONTROL, "no-store"));
+    let scope = web::scope("/console")
+        .wrap(headers)
+        .app_data(web::FormConfig::default().limit(16 * 1024))
+        .route("", web::get().to(queue::show))
+        .route("/", web::get().to(queue::show))
+        .route("/sign-in", web::get().to(sign_in::show))
+        .route("/sign-in", web::post().to(sign_in::submit))
+        .route("/sign-out", web::post().to(sign_in::sign_out))
+        .route("/assets/{name}", web::get().to(assets::asset))
+        .route("/submissions/{id}", web::get().to(submission::show))
+        .route("/submissions/{id}/frame", web::get().to(submission::frame::show))
+        .route("/submissions/{id}/message.eml", web::get().to(submission::download::show))
+        .route("/submissions/{id}/verdict", web::post().to(submission::actions::set_verdict))
+        .route("/pulls/{id}/restore", web::post().to(submission::actions::restore))
+        .route("/campaigns", web::get().to(campaigns::show))
+        .route("/campaigns/{id}", web::get().to(campaign::show))
+        .route("/campaigns/{id}/restore", web::post().to(submission::actions::restore_all))
+        .route("/parked", web::get().to(parked::show))
+        .default_service(web::to(nothing_here));
+    cfg.service(scope).route("/", web::get().to(to_console));
+}
+
+async fn to_console() -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, "/console")).finish()
+}
+
+async fn nothing_here() -> Result<HttpResponse, PageError> {
+    Err(PageError::NotFound)
+}
+
+/// A rendered page.
+fn page(template: &impl Template) -> Result<HttpResponse, PageError> {
+    let html = template.render()?;
+    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(html))
+}

@@ -1,0 +1,273 @@
+//! `GET /console/campaigns/{id}`: one attack: how far the search is, where every
+//! copy is, what could not be reached, and the way back.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::{
+    campaigns::{Counted, state_chip},
+    chip::{Bar, Chip},
+    fault::PageError,
+    guard::Signed,
+    page,
+    sample::Words,
+    shell::{Done, Shell},
+    submission::pulls::PullRow,
+    text::{Plain, grouped},
+    timeline::{Line, Names, lines},
+    when::{When, span},
+};
+use crate::{
+    auth::Scope,
+    domain::{CampaignId, VerdictSource},
+    store::{
+        Page, PageRequest,
+        event::Event,
+        pull::Pull,
+        remediation::{Gap, RemediationState},
+        submission::{Submission, SubmissionFilter},
+    },
+};
+
+const PULLS: u64 = 100;
+const SUBMISSIONS: u64 = 20;
+
+struct Meter {
+    label: &'static str,
+    part: String,
+    whole: String,
+    bar: Bar,
+}
+
+struct Tally {
+    label: &'static str,
+    count: String,
+    tone: &'static str,
+}
+
+struct GapRow {
+    mailbox: Plain,
+    provider: &'static str,
+    reason: Plain,
+    state: Chip,
+    attempts: i32,
+}
+
+struct SubmissionRow {
+    path: String,
+    subject: Plain,
+    mailbox: Plain,
+    reports: i32,
+    at: When,
+}
+
+/// Everything the page is made of.
+pub(super) struct Material {
+    pub(super) counted: Counted,
+    pub(super) gaps: Vec<Gap>,
+    pub(super) pulls: Page<Pull>,
+    pub(super) last_settled: Option<DateTime<Utc>>,
+    pub(super) submissions: Vec<Submission>,
+    pub(super) events: Vec<Event>,
+    pub(super) names: Names,
+}
+
+#[derive(Template)]
+#[template(path = "campaign.html")]
+struct CampaignPage {
+    shell: Shell,
+    id: String,
+    title: Plain,
+    sender: Plain,
+    chip: Chip,
+    by: &'static str,
+    opened: When,
+    state: Option<Chip>,
+    paused: Option<Plain>,
+    meters: Vec<Meter>,
+    tallies: Vec<Tally>,
+    took: Option<String>,
+    exposed: Vec<Plain>,
+    gaps: Vec<GapRow>,
+    pulls: Vec<PullRow>,
+    older: Option<String>,
+    may_restore: bool,
+    restorable: bool,
+    submissions: Vec<SubmissionRow>,
+    lines: Vec<Line>,
+}
+
+fn meters(counted: &Counted) -> Vec<Meter> {
+    let Some(remediation) = &counted.remediation else {
+        return Vec::new();
+    };
+    let whole = u64::try_from(remediation.mailboxes).unwrap_or(0);
+    let searched = u64::try_from(remediation.searched).unwrap_or(0);
+    let pulls = counted.pulls;
+    let meter = |label, part, whole| Meter {
+        label,
+        part: grouped(part),
+        whole: grouped(whole),
+        bar: Bar::progress(part, whole),
+    };
+    let restoring = pulls.restored > 0 || remediation.state == RemediationState::Restoring;
+    let (label, done) =
+        if restoring { ("Copies restored", pulls.restored) } else { ("Copies pulled", pulls.pulled) };
+    vec![meter("Mailboxes searched", searched, whole), meter(label, done, pulls.found)]
+}
+
+fn tallies(counted: &Counted, gaps: usize) -> Vec<Tally> {
+    let pulls = counted.pulls;
+    let gaps = u64::try_from(gaps).unwrap_or(u64::MAX);
+    [
+        ("In quarantine", pulls.pulled, "good"),
+        ("On their way", pulls.pending, "info"),
+        ("Restored", pulls.restored, "calm"),
+        ("Gone already", pulls.gone, "calm"),
+        ("Changed", pulls.changed, "warn"),
+        ("Gave up", pulls.failed, "bad"),
+        ("Not searched", gaps, "warn"),
+    ]
+    .into_iter()
+    .map(|(label, n, tone)| Tally { label, count: grouped(n), tone: if n == 0 { "zero" } else { tone } })
+    .collect()
+}
+
+fn gap_row(gap: &Gap) -> GapRow {
+    GapRow {
+        mailbox: Plain::line(gap.mailbox.address.as_str(), 120),
+        provider: gap.mailbox.provider.as_str(),
+        reason: Plain::line(&gap.reason, 300),
+        state: if gap.retrying { Chip::busy("Trying again") } else { Chip::alert("Unreachable") },
+        attempts: gap.attempts,
+    }
+}
+
+fn submission_row(submission: &Submission, now: DateTime<Utc>) -> SubmissionRow {
+    let mailbox = submission.mailbox.as_ref().map(|m| m.as_str()).unwrap_or_default();
+    SubmissionRow {
+        path: format!("/console/submissions/{}", submission.id),
+        subject: Plain::line(submission.subject.as_deref().unwrap_or_default(), 120),
+        mailbox: Plain::line(mailbox, 120),
+        reports: submission.reports,
+        at: When::of(submission.created_at, now),
+    }
+}
+
+impl CampaignPage {
+    fn of(shell: Shell, may_restore: bool, material: &Material, now: DateTime<Utc>) -> Self {
+        let Material { counted, gaps, pulls, .. } = material;
+        let campaign = &counted.campaign;
+        let remediation = counted.remediation.as_ref();
+        let took = remediation
+            .filter(|r| r.state == RemediationState::Closed)
+            .and_then(|r| Some(span(material.last_settled? - r.created_at)));
+        let exposed = remediation.map(|r| r.progress.exposed.as_slice()).unwrap_or_default();
+        let older = pulls.next.as_ref();
+        Self {
+            shell,
+            id: campaign.id.to_string(),
+            title: Plain::line(campaign.title.as_deref().unwrap_or_default(), 200),
+            sender: Plain::line(campaign.sender.as_deref().unwrap_or_default(), 120),
+            chip: Chip::verdict(Some(campaign.verdict)),
+            by: match campaign.verdict_source {
+                VerdictSource::Analyst => "an analyst",
+                VerdictSource::Policy => "policy",
+            },
+            opened: When::of(campaign.created_at, now),
+            state: remediation.map(state_chip),
+            paused: remediation
+                .and_then(|r| r.paused_reason.as_deref())
+                .map(|reason| Plain::line(reason, 300)),
+            meters: meters(counted),
+            tallies: tallies(counted, gaps.len()),
+            took,
+            exposed: exposed.iter().take(50).map(|a| Plain::defanged(a, 120)).collect(),
+            gaps: gaps.iter().take(200).map(gap_row).collect(),
+            pulls: pulls.items.iter().map(|p| PullRow::of(p, now)).collect(),
+            older: older.map(|after| format!("/console/campaigns/{}?after={after}", campaign.id)),
+            may_restore,
+            restorable: pulls.items.iter().any(PullRow::restorable),
+            submissions: material.submissions.iter().map(|s| submission_row(s, now)).collect(),
+            lines: lines(&material.events, &material.names, now),
+        }
+    }
+}
+
+/// What was just done, and from which pull on.
+#[derive(Deserialize)]
+pub(super) struct CampaignQuery {
+    #[serde(default)]
+    done: Done,
+    after: Option<String>,
+}
+
+/// `GET /console/campaigns/{id}`
+pub(super) async fn show(
+    signed: Signed,
+    path: web::Path<String>,
+    query: web::Query<CampaignQuery>,
+) -> Result<HttpResponse, PageError> {
+    let id = path.parse::<CampaignId>().map_err(|_| PageError::NotFound)?;
+    let material = gathered(&signed, id, query.after.clone()).await?;
+    let moving = material
+        .counted
+        .remediation
+        .as_ref()
+        .is_some_and(|r| r.state != RemediationState::Closed);
+    let shell = Shell::of(&signed, "campaigns")
+        .await?
+        .saying(query.done)
+        .looking_again(if moving { 4 } else { 30 });
+    let may_restore = signed.may(Scope::PullsWrite);
+    page(&CampaignPage::of(shell, may_restore, &material, signed.now))
+}
+
+async fn gathered(
+    signed: &Signed,
+    id: CampaignId,
+    after: Option<String>,
+) -> Result<Material, PageError> {
+    let rows = signed.app.store.read(signed.session.tenant);
+    let campaign = rows.campaign(id).await?.ok_or(PageError::NotFound)?;
+    let of_it = SubmissionFilter { campaign: Some(id), ..SubmissionFilter::default() };
+    let remediation = rows.remediation_of(id).await?;
+    let gaps = match &remediation {
+        Some(remediation) => rows.gaps(remediation.id).await?,
+        None => Vec::new(),
+    };
+    let page = PageRequest { after, ..PageRequest::first(PULLS) };
+    let submissions = rows.submissions(&of_it, &PageRequest::first(SUBMISSIONS)).await?;
+    Ok(Material {
+        gaps,
+        pulls: rows.pulls(Some(id), &page).await?,
+        last_settled: rows.last_settled(id).await?,
+        submissions: submissions.items,
+        events: rows.timeline(None, Some(id)).await?,
+        names: key_names(signed).await?,
+        counted: Counted {
+            campaign,
+            remediation,
+            pulls: rows.count_pulls(id).await?,
+            submissions: rows.count_submissions(&of_it).await?,
+        },
+    })
+}
+
+/// The names of all keys, to say who acted.
+pub(super) async fn key_names(signed: &Signed) -> Result<Names, PageError> {
+    let keys = signed.app.store.read(signed.session.tenant).api_keys().await?;
+    Ok(keys.into_iter().map(|key| (key.id.to_string(), key.name)).collect())
+}
+
+/// A campaign that is being pulled, with gaps.
+///
+/// # Errors
+/// When the template fails.
+pub fn sample(words: &Words) -> Result<String, askama::Error> {
+    let shell = Shell::sample("campaigns", &words.say("SOC desk"));
+    let material = super::sample::campaign_material(words);
+    CampaignPage::of(shell, true, &material, super::sample::now()).render()
+}

@@ -1,0 +1,110 @@
+//! What stands around every page: the rail, the notice, who is signed in.
+
+use serde::Deserialize;
+
+use super::{assets, fault::PageError, guard::Signed};
+use crate::store::submission::SubmissionFilter;
+
+/// The frame of a page.
+#[derive(Debug, Clone)]
+pub struct Shell {
+    /// The page's name in the rail.
+    pub here: &'static str,
+    /// Submissions that wait for a person.
+    pub review: u64,
+    /// Jobs that gave up.
+    pub parked: usize,
+    /// The key's name.
+    pub who: super::text::Plain,
+    /// Token that every form carries.
+    pub csrf: String,
+    /// A sentence about what was just done.
+    pub notice: Option<&'static str>,
+    /// Seconds after which the page looks for news; 0 is never.
+    pub refresh: u32,
+    /// Address of the style sheet.
+    pub style: String,
+    /// Address of the script.
+    pub script: String,
+}
+
+/// What was just done, named in the address after a change.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Done {
+    /// A verdict was set.
+    Verdict,
+    /// A copy is being put back.
+    Restore,
+    /// All copies are being put back.
+    RestoreAll,
+    /// Nothing.
+    #[default]
+    #[serde(other)]
+    Nothing,
+}
+
+impl Done {
+    /// The sentence for it.
+    #[must_use]
+    pub const fn sentence(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Verdict => Some("Verdict set. What follows from it is under way."),
+            Self::Restore => Some("The copy is being put back where it was."),
+            Self::RestoreAll => Some("All copies are being put back where they were."),
+        }
+    }
+}
+
+impl Shell {
+    /// The frame for a signed-in person's page.
+    ///
+    /// # Errors
+    /// [`PageError`] when the database fails.
+    pub async fn of(signed: &Signed, here: &'static str) -> Result<Self, PageError> {
+        let rows = signed.app.store.read(signed.session.tenant);
+        let waiting = SubmissionFilter { needs_review: true, ..SubmissionFilter::default() };
+        Ok(Self {
+            here,
+            review: rows.count_submissions(&waiting).await?,
+            parked: rows.parked_jobs().await?.len(),
+            who: signed.who.clone(),
+            csrf: signed.session.csrf.clone(),
+            notice: None,
+            refresh: 0,
+            style: assets::style_path(),
+            script: assets::script_path(),
+        })
+    }
+
+    /// The same frame with a sentence about what was just done.
+    #[must_use]
+    pub const fn saying(mut self, done: Done) -> Self {
+        self.notice = done.sentence();
+        self
+    }
+
+    /// The same frame for a page where things move.
+    #[must_use]
+    pub const fn looking_again(mut self, seconds: u32) -> Self {
+        self.refresh = seconds;
+        self
+    }
+
+    /// A frame for samples.
+    #[must_use]
+    pub fn sample(here: &'static str, who: &str) -> Self {
+        Self {
+            here,
+            review: 7,
+            parked: 1,
+            who: super::text::Plain::line(who, 60),
+            csrf: "0".repeat(64),
+            notice: None,
+            refresh: 0,
+            style: assets::style_path(),
+            script: assets::script_path(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What an analyst can do: only an intent, which the workers carry out.
+
+use actix_web::{HttpResponse, http::header::LOCATION, web};
+use serde::Deserialize;
+
+use super::super::{fault::PageError, guard::Change};
+use crate::{
+    auth::Scope,
+    domain::{CampaignId, PullId, SubmissionId, Verdict},
+    remediation::undo,
+    triage::overturn,
+};
+
+/// Characters that a reason may have.
+const REASON_CHARS: usize = 500;
+
+/// A verdict and why.
+#[derive(Deserialize)]
+pub(in super::super) struct VerdictForm {
+    verdict: Option<String>,
+    reason: Option<String>,
+}
+
+fn back(to: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, to)).finish()
+}
+
+/// `POST /console/submissions/{id}/verdict`
+pub(in super::super) async fn set_verdict(
+    path: web::Path<String>,
+    change: Change<VerdictForm>,
+) -> Result<HttpResponse, PageError> {
+    let Change { signed, form } = change;
+    signed.require(Scope::VerdictsWrite)?;
+    let id = path.parse::<SubmissionId>().map_err(|_| PageError::NotFound)?;
+    let verdict: Verdict = form
+        .verdict
+        .and_then(|word| word.parse().ok())
+        .ok_or(PageError::Field("Choose a verdict."))?;
+    let reason = form.reason.unwrap_or_default();
+    let reason = reason.trim();
+    if reason.is_empty() {
+        return Err(PageError::Field("Say why, in a few words: the next person will ask."));
+    }
+    if reason.chars().count() > REASON_CHARS {
+        return Err(PageError::Field("The reason is longer than 500 characters."));
+    }
+    overturn::set_verdict(&signed.app, id, verdict, &signed.actor(), reason).await?;
+    tracing::info!(submission = %id, key = %signed.analyst.key_id, "verdict set at the console");
+    Ok(back(&format!("/console/submissions/{id}?done=verdict")))
+}
+
+/// The page to return to; an id of a campaign or a submission, nothing else.
+#[derive(Deserialize)]
+pub(in super::super) struct RestoreForm {
+    page: Option<String>,
+}
+
+fn page_of(page: &str) -> Option<String> {
+    if let Ok(id) = page.parse::<CampaignId>() {
+        return Some(format!("/console/campaigns/{id}?done=restore"));
+    }
+    let id = page.parse::<SubmissionId>().ok()?;
+    Some(format!("/console/submissions/{id}?done=restore"))
+}
+
+/// `POST /console/pulls/{id}/restore`
+pub(in super::super) async fn restore(
+    path: web::Path<String>,
+    change: Change<RestoreForm>,
+) -> Result<HttpResponse, PageError> {
+    let Change { signed, form } = change;
+    signed.require(Scope::PullsWrite)?;
+    let id = path.parse::<PullId>().map_err(|_| PageError::NotFound)?;
+    undo::restore_copy(&signed.app, id, &signed.actor()).await?;
+    tracing::info!(pull = %id, key = %signed.analyst.key_id, "restore asked for at the console");
+    let page = form.page.as_deref().and_then(page_of);
+    Ok(back(page.as_deref().unwrap_or("/console")))
+}
+
+/// A form without fields.
+#[derive(Deserialize)]
+pub(in super::super) struct Nothing {}
+
+/// `POST /console/campaigns/{id}/restore`
+pub(in super::super) async fn restore_all(
+    path: web::Path<String>,
+    change: Change<Nothing>,
+) -> Result<HttpResponse, PageError> {
+    let signed = change.signed;
+    signed.require(Scope::PullsWrite)?;
+    let id = path.parse::<CampaignId>().map_err(|_| PageError::NotFound)?;
+    undo::restore_campaign(&signed.app, id, &signed.actor()).await?;
+    tracing::info!(campaign = %id, key = %signed.analyst.key_id, "restore of all asked for");
+    Ok(back(&format!("/console/campaigns/{id}?done=restore_all")))
+}

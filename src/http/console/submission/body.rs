@@ -1,0 +1,108 @@
+//! The message itself, in one of three ways: neutralised text, the sandboxed
+//! rendering, the source.
+
+use bytes::Bytes;
+use mail_parser::MessageParser;
+
+use super::super::text::Plain;
+use crate::store::{blobs::Blobs, submission::Submission};
+
+/// Characters of text or source on a page; the whole is in the download.
+const SHOWN_CHARS: usize = 40_000;
+/// Octets of HTML that are rendered.
+const HTML_OCTETS: usize = 1_000_000;
+
+/// How the message is shown.
+pub enum View {
+    /// Text with its links defanged.
+    Text(Plain),
+    /// The sandboxed rendering, which the page's frame fetches.
+    Rendered,
+    /// The source, octet for octet where it can be seen.
+    Source(Plain),
+    /// Nothing to show, and why.
+    None(&'static str),
+}
+
+impl View {
+    /// Whether it is this one.
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        match self {
+            Self::Text(_) | Self::None(_) => name == "text",
+            Self::Rendered => name == "rendered",
+            Self::Source(_) => name == "source",
+        }
+    }
+}
+
+/// The best bytes there are: those the server fetched, else the client's.
+pub async fn bytes(blobs: &Blobs, submission: &Submission) -> Option<Bytes> {
+    let name = submission.evidence_sha256.as_ref().or(submission.upload_sha256.as_ref())?;
+    match blobs.get(name).await {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
+            tracing::error!(submission = %submission.id, %error, "evidence not readable");
+            None
+        }
+    }
+}
+
+/// The view that was asked for, `text` when none was.
+pub async fn view(
+    blobs: &Blobs,
+    submission: &Submission,
+    wanted: Option<&str>,
+    may_read_raw: bool,
+) -> View {
+    let preview = submission.findings.as_ref().and_then(|f| f.get("text_preview")?.as_str());
+    match wanted {
+        Some("rendered" | "source") if !may_read_raw => {
+            View::None("Your key may not read raw messages. It needs the scope raw:read.")
+        }
+        Some("rendered") => View::Rendered,
+        Some("source") => match bytes(blobs, submission).await {
+            Some(bytes) => View::Source(source(&bytes)),
+            None => View::None("The bytes of this message are not stored yet."),
+        },
+        _ => {
+            if let Some(preview) = preview.filter(|text| !text.trim().is_empty()) {
+                return View::Text(Plain::defanged_block(preview, SHOWN_CHARS));
+            }
+            match bytes(blobs, submission).await {
+                Some(bytes) if may_read_raw => text_of(bytes).await,
+                Some(_) => View::None("No text was extracted, and your key may not read raw messages."),
+                None => View::None(
+                    "The message has not been fetched yet. This page looks again by itself.",
+                ),
+            }
+        }
+    }
+}
+
+fn source(bytes: &[u8]) -> Plain {
+    let start = bytes.get(..SHOWN_CHARS * 4).unwrap_or(bytes);
+    Plain::block(&String::from_utf8_lossy(start), SHOWN_CHARS)
+}
+
+/// Parsing is work for another thread: a message may be as large as 60 MB.
+async fn text_of(bytes: Bytes) -> View {
+    let text = actix_web::web::block(move || {
+        let message = MessageParser::default().parse(&bytes[..])?;
+        message.body_text(0).map(|text| Plain::defanged_block(&text, SHOWN_CHARS))
+    });
+    match text.await {
+        Ok(Some(text)) if !text.is_empty() => View::Text(text),
+        _ => View::None("The message holds no readable text. Its source may say more."),
+    }
+}
+
+/// The HTML of a message; its text as HTML when it has none.
+pub async fn html_of(bytes: Bytes) -> Option<String> {
+    let html = actix_web::web::block(move || {
+        let message = MessageParser::default().parse(&bytes[..])?;
+        let html = message.body_html(0)?.into_owned();
+        (html.len() <= HTML_OCTETS).then_some(html)
+    });
+    html.await.ok().flatten()
+}

@@ -1,0 +1,330 @@
+//! `GET /console/submissions/{id}`: one message: what it was judged, why, on
+//! which evidence, who reported it, what happened, and what can be done.
+
+pub(super) mod actions;
+pub(super) mod body;
+pub(super) mod download;
+mod evidence;
+pub(super) mod frame;
+pub(super) mod pulls;
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use self::{
+    body::View,
+    evidence::{AttachmentRow, Authentication, HeaderRow, ObservableRow},
+    pulls::PullRow,
+};
+use super::{
+    campaign::key_names,
+    chip::{Bar, Chip, Weight},
+    fault::PageError,
+    guard::Signed,
+    page,
+    sample::Words,
+    shell::{Done, Shell},
+    text::{Plain, grouped, octets},
+    timeline::{Line, Names, lines},
+    when::When,
+};
+use crate::{
+    auth::Scope,
+    domain::{EvidenceState, Signal, SubmissionId, Verdict, VerdictSource},
+    store::{
+        event::Event,
+        pull::{Pull, PullCounts},
+        report::Report,
+        submission::Submission,
+    },
+};
+
+struct SignalRow {
+    id: Plain,
+    class: Plain,
+    evidence: Plain,
+    place: Plain,
+    weight: String,
+    bar: Weight,
+}
+
+struct ReportRow {
+    reporter: Plain,
+    guest: bool,
+    client: &'static str,
+    reason: Option<&'static str>,
+    comment: Plain,
+    status: &'static str,
+    at: When,
+}
+
+struct Choice {
+    word: &'static str,
+    chip: Chip,
+    meaning: &'static str,
+    current: bool,
+}
+
+/// The campaign that a submission belongs to, in one line.
+struct Belongs {
+    path: String,
+    pulled: String,
+    found: String,
+    bar: Bar,
+}
+
+/// A fact about the evidence that an analyst has to know before deciding.
+struct Caution {
+    chip: Chip,
+    words: &'static str,
+}
+
+/// Everything the page is made of.
+pub(super) struct Material {
+    pub(super) submission: Submission,
+    pub(super) reports: Vec<Report>,
+    pub(super) pulls: Vec<Pull>,
+    pub(super) campaign: Option<PullCounts>,
+    pub(super) events: Vec<Event>,
+    pub(super) names: Names,
+    pub(super) view: View,
+}
+
+/// What the signed-in key may do on this page.
+#[derive(Clone, Copy)]
+pub(super) struct May {
+    pub(super) decide: bool,
+    pub(super) restore: bool,
+    pub(super) read_raw: bool,
+}
+
+#[derive(Template)]
+#[template(path = "submission.html")]
+struct SubmissionPage {
+    shell: Shell,
+    id: String,
+    subject: Plain,
+    sender: Plain,
+    mailbox: Plain,
+    received: Option<When>,
+    chip: Chip,
+    tone: &'static str,
+    by: &'static str,
+    score: Option<Bar>,
+    rules: Plain,
+    hold: Option<Plain>,
+    caution: Option<Caution>,
+    belongs: Option<Belongs>,
+    signals: Vec<SignalRow>,
+    headers: Vec<HeaderRow>,
+    authentication: Vec<Authentication>,
+    observables: Vec<ObservableRow>,
+    attachments: Vec<AttachmentRow>,
+    defects: Vec<Plain>,
+    sha256: Option<String>,
+    size: Option<String>,
+    view: View,
+    reports: Vec<ReportRow>,
+    pulls: Vec<PullRow>,
+    lines: Vec<Line>,
+    choices: Vec<Choice>,
+    may: May,
+}
+
+fn signal_row(signal: &Signal, heaviest: f64) -> SignalRow {
+    SignalRow {
+        id: Plain::line(&signal.id, 80),
+        class: Plain::line(&signal.class, 40),
+        evidence: Plain::line(&signal.evidence, 400),
+        place: Plain::line(&signal.place, 80),
+        weight: format!("{:+.1}", signal.weight).replace('-', "\u{2212}"),
+        bar: Weight::of(signal.weight, heaviest),
+    }
+}
+
+fn report_row(report: &Report, now: DateTime<Utc>) -> ReportRow {
+    let reporter = report.reporter_address.as_ref().map(|a| a.as_str());
+    ReportRow {
+        reporter: Plain::line(reporter.unwrap_or(&report.reporter), 120),
+        guest: report.guest,
+        client: match report.client {
+            crate::domain::ReportClient::Outlook => "Outlook",
+            crate::domain::ReportClient::Gmail => "Gmail",
+            crate::domain::ReportClient::Api => "API",
+        },
+        reason: report.reason.map(|r| r.as_str()),
+        comment: Plain::defanged_block(report.comment.as_deref().unwrap_or_default(), 2_000),
+        status: match report.status {
+            crate::domain::ReportStatus::Received => "received",
+            crate::domain::ReportStatus::InReview => "in review",
+            crate::domain::ReportStatus::Closed => "closed",
+        },
+        at: When::of(report.received_at, now),
+    }
+}
+
+fn choices(current: Option<Verdict>) -> Vec<Choice> {
+    let meaning = |verdict| match verdict {
+        Verdict::Malicious => "meant to harm",
+        Verdict::Suspicious => "signs of harm, stays in review",
+        Verdict::Spam => "unwanted, not dangerous",
+        Verdict::Bulk => "newsletter or notification",
+        Verdict::Benign => "ordinary mail",
+        Verdict::Simulation => "a phishing exercise",
+        Verdict::Unknown => "not enough evidence, stays in review",
+    };
+    Verdict::ALL
+        .into_iter()
+        .map(|verdict| Choice {
+            word: verdict.as_str(),
+            chip: Chip::verdict(Some(verdict)),
+            meaning: meaning(verdict),
+            current: current == Some(verdict),
+        })
+        .collect()
+}
+
+const fn caution(evidence: EvidenceState) -> Option<Caution> {
+    match evidence {
+        EvidenceState::Fetched => None,
+        EvidenceState::Pending => Some(Caution {
+            chip: Chip::busy("Evidence pending"),
+            words: "The server has not fetched the message from the reporter’s mailbox yet.",
+        }),
+        EvidenceState::Mismatch => Some(Caution {
+            chip: Chip::failed("Evidence differs"),
+            words: "The message in the reporter’s mailbox is not the one that was sent with the \
+                    report. Nothing is pulled on it.",
+        }),
+        EvidenceState::Missing => Some(Caution {
+            chip: Chip::alert("Evidence not found"),
+            words: "The message is no longer in the reporter’s mailbox. What you see came from \
+                    the client, so nothing is pulled on it.",
+        }),
+    }
+}
+
+impl SubmissionPage {
+    fn of(shell: Shell, may: May, material: Material, now: DateTime<Utc>) -> Self {
+        let Material { submission: s, reports, pulls, campaign, events, names, view } = material;
+        let assessment = s.assessment.as_ref();
+        let signals = assessment.map(|a| a.signals.as_slice()).unwrap_or_default();
+        let heaviest = signals.iter().map(|s| s.weight.abs()).fold(0.0, f64::max);
+        let findings = s.findings.as_ref().unwrap_or(&serde_json::Value::Null);
+        let chip = Chip::verdict(s.verdict);
+        let belongs = s.campaign.zip(campaign).map(|(id, pulls)| Belongs {
+            path: format!("/console/campaigns/{id}"),
+            pulled: grouped(pulls.pulled),
+            found: grouped(pulls.found),
+            bar: Bar::progress(pulls.pulled, pulls.found),
+        });
+        Self {
+            shell,
+            id: s.id.to_string(),
+            subject: Plain::line(s.subject.as_deref().unwrap_or_default(), 300),
+            sender: Plain::line(s.sender.as_deref().unwrap_or_default(), 200),
+            mailbox: Plain::line(s.mailbox.as_ref().map(|m| m.as_str()).unwrap_or_default(), 200),
+            received: s.message_received_at.map(|at| When::of(at, now)),
+            tone: chip.tone,
+            chip,
+            by: match s.verdict_source {
+                Some(VerdictSource::Analyst) => "Decided by an analyst",
+                Some(VerdictSource::Policy) => "Decided by policy",
+                None => "Not decided yet",
+            },
+            score: assessment.map(|a| Bar::score(a.score)),
+            rules: Plain::line(assessment.map(|a| a.rules_version.as_str()).unwrap_or_default(), 40),
+            hold: assessment
+                .and_then(|a| a.hold_reason.as_deref())
+                .map(|reason| Plain::line(reason, 300)),
+            caution: caution(s.evidence),
+            belongs,
+            signals: signals.iter().take(60).map(|s| signal_row(s, heaviest)).collect(),
+            headers: evidence::headers(findings),
+            authentication: evidence::authentication(findings),
+            observables: evidence::observables(findings),
+            attachments: evidence::attachments(findings),
+            defects: evidence::defects(findings),
+            sha256: s.evidence_sha256.clone(),
+            size: s.evidence_size.and_then(|n| u64::try_from(n).ok()).map(octets),
+            view,
+            reports: reports.iter().map(|r| report_row(r, now)).collect(),
+            pulls: pulls.iter().map(|p| PullRow::of(p, now)).collect(),
+            lines: lines(&events, &names, now),
+            choices: choices(s.verdict),
+            may,
+        }
+    }
+}
+
+/// What was just done, and how the message is shown.
+#[derive(Deserialize)]
+pub(super) struct SubmissionQuery {
+    #[serde(default)]
+    done: Done,
+    view: Option<String>,
+}
+
+/// `GET /console/submissions/{id}`
+pub(super) async fn show(
+    signed: Signed,
+    path: web::Path<String>,
+    query: web::Query<SubmissionQuery>,
+) -> Result<HttpResponse, PageError> {
+    let id = path.parse::<SubmissionId>().map_err(|_| PageError::NotFound)?;
+    let may = May {
+        decide: signed.may(Scope::VerdictsWrite),
+        restore: signed.may(Scope::PullsWrite),
+        read_raw: signed.may(Scope::RawRead),
+    };
+    let material = gathered(&signed, id, query.view.as_deref(), may).await?;
+    let shell = Shell::of(&signed, "queue").await?.saying(query.done).looking_again(15);
+    page(&SubmissionPage::of(shell, may, material, signed.now))
+}
+
+async fn gathered(
+    signed: &Signed,
+    id: SubmissionId,
+    view: Option<&str>,
+    may: May,
+) -> Result<Material, PageError> {
+    let rows = signed.app.store.read(signed.session.tenant);
+    let submission = rows.submission(id).await?.ok_or(PageError::NotFound)?;
+    let campaign = match submission.campaign {
+        Some(campaign) => Some(rows.count_pulls(campaign).await?),
+        None => None,
+    };
+    Ok(Material {
+        reports: rows.reports_of(id).await?,
+        pulls: rows.pulls_of_submission(id).await?,
+        campaign,
+        events: rows.timeline(Some(id), submission.campaign).await?,
+        names: key_names(signed).await?,
+        view: body::view(&signed.app.blobs, &submission, view, may.read_raw).await,
+        submission,
+    })
+}
+
+/// A submission with everything a page can hold.
+///
+/// # Errors
+/// When the template fails.
+pub fn sample(words: &Words, view: &str) -> Result<String, askama::Error> {
+    let shell = Shell::sample("queue", &words.say("SOC desk"));
+    let may = May { decide: true, restore: true, read_raw: true };
+    let material = super::sample::submission_material(words, view);
+    SubmissionPage::of(shell, may, material, super::sample::now()).render()
+}
+
+/// A submission of which nothing is known yet, for a key that may only read.
+///
+/// # Errors
+/// When the template fails.
+pub fn sample_pending(words: &Words) -> Result<String, askama::Error> {
+    let shell = Shell::sample("queue", &words.say("SOC desk"));
+    let may = May { decide: false, restore: false, read_raw: false };
+    let material = super::sample::pending_material(words);
+    SubmissionPage::of(shell, may, material, super::sample::now()).render()
+}

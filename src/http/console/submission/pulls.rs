@@ -1,0 +1,102 @@
+//! One copy's fate, as a row of a table.
+
+use chrono::{DateTime, Utc};
+
+use super::super::{chip::Chip, text::Plain, when::When};
+use crate::{
+    domain::{Desired, Observed, Place, Provider, PullRole},
+    store::pull::Pull,
+};
+
+/// A row.
+pub struct PullRow {
+    /// Its id.
+    pub id: String,
+    /// Whose mailbox.
+    pub mailbox: Plain,
+    /// On which platform.
+    pub provider: &'static str,
+    /// Why it is a target.
+    pub role: &'static str,
+    /// Why it counts as a copy.
+    pub matched_by: Plain,
+    /// Where it is.
+    pub state: Chip,
+    /// Where it was.
+    pub place: Plain,
+    /// Read and flag state it had.
+    pub marks: Vec<&'static str>,
+    /// The last failure.
+    pub error: Plain,
+    /// When it came to rest, else when it was found.
+    pub at: When,
+    /// Whether it can be put back.
+    pub restorable: bool,
+}
+
+impl PullRow {
+    /// The row of a pull.
+    #[must_use]
+    pub fn of(pull: &Pull, now: DateTime<Utc>) -> Self {
+        let mailbox = &pull.locator.mailbox;
+        let original = pull.original.as_ref();
+        Self {
+            id: pull.id.to_string(),
+            mailbox: Plain::line(mailbox.address.as_str(), 120),
+            provider: match mailbox.provider {
+                Provider::Graph => "Microsoft 365",
+                Provider::Gmail => "Gmail",
+            },
+            role: match pull.role {
+                PullRole::Reported => "Reported copy",
+                PullRole::Copy => "Copy",
+                PullRole::Forward => "Forward",
+            },
+            matched_by: Plain::line(&pull.matched_by, 160),
+            state: Chip::pull(pull),
+            place: original.map(|place| place_of(place, mailbox.provider)).unwrap_or_default(),
+            marks: original.map(marks).unwrap_or_default(),
+            error: Plain::line(pull.last_error.as_deref().unwrap_or_default(), 200),
+            at: When::of(pull.settled_at.unwrap_or(pull.found_at), now),
+            restorable: Self::restorable(pull),
+        }
+    }
+
+    /// Whether a copy is, or is on its way to be, where it can be put back from.
+    #[must_use]
+    pub fn restorable(pull: &Pull) -> bool {
+        pull.desired == Desired::Pulled
+            && !matches!(pull.observed, Observed::Gone | Observed::Changed | Observed::Failed)
+    }
+}
+
+fn marks(place: &Place) -> Vec<&'static str> {
+    let mut marks = vec![if place.read { "read" } else { "unread" }];
+    if place.flagged {
+        marks.push("flagged");
+    }
+    marks
+}
+
+fn place_of(place: &Place, provider: Provider) -> Plain {
+    let named = place.containers.iter().map(|container| match (provider, container.as_str()) {
+        (Provider::Gmail, "INBOX") => "Inbox".to_owned(),
+        (Provider::Gmail, "SPAM") => "Spam".to_owned(),
+        (Provider::Gmail, "TRASH") => "Trash".to_owned(),
+        (Provider::Gmail, "SENT") => "Sent".to_owned(),
+        // Shown by the marks already.
+        (Provider::Gmail, "UNREAD" | "STARRED" | "IMPORTANT") => String::new(),
+        (Provider::Gmail, label) => match label.strip_prefix("CATEGORY_") {
+            Some(tab) => format!("{} tab", tab.to_lowercase()),
+            None => format!("label {label}"),
+        },
+        // A folder's id says nothing to people; its end tells two apart.
+        (Provider::Graph, id) if id.len() > 24 => {
+            let skip = id.chars().count().saturating_sub(8);
+            format!("folder …{}", id.chars().skip(skip).collect::<String>())
+        }
+        (Provider::Graph, name) => name.to_owned(),
+    });
+    let named: Vec<_> = named.filter(|name| !name.is_empty()).collect();
+    Plain::line(&named.join(", "), 160)
+}
