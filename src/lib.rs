@@ -15,11 +15,14 @@
 //! sim                     (sees only message and domain)
 //! ```
 
+pub mod analyze;
 pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "sim")]
+pub mod demo;
 pub mod domain;
 pub mod enrich;
 pub mod http;

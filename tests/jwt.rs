@@ -1,6 +1,14 @@
 //! Tokens through a real HTTP endpoint: real routes, key sets from a second
 //! real server, the clock standing where the cases say.
 
+// The key servers speak plain http, which only this feature allows.
+#![cfg(feature = "sim")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::sync::{Arc, atomic::Ordering};
 
 use chrono::TimeDelta;

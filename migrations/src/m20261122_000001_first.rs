@@ -27,7 +27,12 @@ fn tables() -> Vec<TableCreateStatement> {
             .col(string_null("display_name"))
             .col(string_null("subject"))
             .col(time("seen_at"))
-            .primary_key(Index::create().col("tenant_id").col("provider").col("mailbox_key"))
+            .primary_key(
+                Index::create()
+                    .col("tenant_id")
+                    .col("provider")
+                    .col("mailbox_key"),
+            )
             .to_owned(),
         Table::create()
             .table("mailbox_address")
@@ -129,7 +134,12 @@ fn tables() -> Vec<TableCreateStatement> {
             .col(string("state"))
             .col(text("reason"))
             .col(integer("attempts"))
-            .primary_key(Index::create().col("remediation_id").col("provider").col("mailbox_key"))
+            .primary_key(
+                Index::create()
+                    .col("remediation_id")
+                    .col("provider")
+                    .col("mailbox_key"),
+            )
             .to_owned(),
         Table::create()
             .table("pull")
@@ -243,25 +253,100 @@ const TABLES: [&str; 15] = [
 
 /// Name, table, columns, unique.
 const INDEXES: [(&str, &str, &[&str], bool); 19] = [
-    ("submission_message", "submission", &["tenant_id", "message_key"], true),
-    ("submission_campaign", "submission", &["tenant_id", "campaign_id"], false),
-    ("report_message", "report", &["tenant_id", "reporter", "message_key"], true),
-    ("report_idempotency", "report", &["tenant_id", "reporter", "idempotency_key"], true),
-    ("report_submission", "report", &["tenant_id", "submission_id"], false),
+    (
+        "submission_message",
+        "submission",
+        &["tenant_id", "message_key"],
+        true,
+    ),
+    (
+        "submission_campaign",
+        "submission",
+        &["tenant_id", "campaign_id"],
+        false,
+    ),
+    (
+        "report_message",
+        "report",
+        &["tenant_id", "reporter", "message_key"],
+        true,
+    ),
+    (
+        "report_idempotency",
+        "report",
+        &["tenant_id", "reporter", "idempotency_key"],
+        true,
+    ),
+    (
+        "report_submission",
+        "report",
+        &["tenant_id", "submission_id"],
+        false,
+    ),
     ("upload_submission", "upload", &["submission_id"], false),
-    ("campaign_exact", "campaign", &["tenant_id", "exact_key"], true),
-    ("remediation_campaign", "remediation", &["tenant_id", "campaign_id"], true),
-    ("pull_copy", "pull", &["tenant_id", "provider", "mailbox_key", "message"], true),
-    ("pull_campaign", "pull", &["tenant_id", "campaign_id"], false),
-    ("pull_submission", "pull", &["tenant_id", "submission_id"], false),
-    ("letter_once", "letter", &["tenant_id", "reporter", "case_key", "outcome"], true),
-    ("letter_report", "letter", &["tenant_id", "report_id"], false),
+    (
+        "campaign_exact",
+        "campaign",
+        &["tenant_id", "exact_key"],
+        true,
+    ),
+    (
+        "remediation_campaign",
+        "remediation",
+        &["tenant_id", "campaign_id"],
+        true,
+    ),
+    (
+        "pull_copy",
+        "pull",
+        &["tenant_id", "provider", "mailbox_key", "message"],
+        true,
+    ),
+    (
+        "pull_campaign",
+        "pull",
+        &["tenant_id", "campaign_id"],
+        false,
+    ),
+    (
+        "pull_submission",
+        "pull",
+        &["tenant_id", "submission_id"],
+        false,
+    ),
+    (
+        "letter_once",
+        "letter",
+        &["tenant_id", "reporter", "case_key", "outcome"],
+        true,
+    ),
+    (
+        "letter_report",
+        "letter",
+        &["tenant_id", "report_id"],
+        false,
+    ),
     ("job_target", "job", &["tenant_id", "kind", "target"], true),
     ("job_ready", "job", &["state", "run_after"], false),
-    ("event_submission", "event", &["tenant_id", "submission_id"], false),
-    ("event_campaign", "event", &["tenant_id", "campaign_id"], false),
+    (
+        "event_submission",
+        "event",
+        &["tenant_id", "submission_id"],
+        false,
+    ),
+    (
+        "event_campaign",
+        "event",
+        &["tenant_id", "campaign_id"],
+        false,
+    ),
     ("api_key_hash", "api_key", &["hash"], true),
-    ("mailbox_subject", "mailbox", &["tenant_id", "subject"], false),
+    (
+        "mailbox_subject",
+        "mailbox",
+        &["tenant_id", "subject"],
+        false,
+    ),
 ];
 
 #[async_trait::async_trait]

@@ -1,8 +1,10 @@
 //! From a bearer token to a person: form, issuer, key, signature, claims.
 
+use url::Url;
+
 use super::{
     AuthError,
-    jwks::{self, JwksCache, KeyError},
+    jwks::{JwksCache, KeyError},
     token::{Claims, Compact, EntraRules, GoogleRules, TokenError, VerifiedReporter},
 };
 use crate::{
@@ -46,17 +48,20 @@ impl ReporterVerifier {
     /// A setting that cannot be used, or no TLS.
     pub fn new(section: &Reporters, clock: SharedClock) -> Result<Self, VerifierError> {
         section.validate()?;
-        let client = jwks::client()?;
-        let cache =
-            |issuer, url| JwksCache::new(issuer, url, client.clone(), SharedClock::clone(&clock));
-        let entra = section.entra.as_ref().and_then(|entra| {
-            let rules = EntraRules::new(entra, section.skew_seconds);
-            Some((rules, cache("entra", entra.keys_url()?)))
-        });
-        let google = section.google.as_ref().and_then(|google| {
-            let rules = GoogleRules::new(google, section.skew_seconds);
-            Some((rules, cache("google", google.keys_url()?)))
-        });
+        let cache = |issuer, url: Option<Url>| {
+            url.map(|url| JwksCache::new(issuer, url, SharedClock::clone(&clock)))
+                .transpose()
+        };
+        let entra = match &section.entra {
+            Some(entra) => cache("entra", entra.keys_url())?
+                .map(|keys| (EntraRules::new(entra, section.skew_seconds), keys)),
+            None => None,
+        };
+        let google = match &section.google {
+            Some(google) => cache("google", google.keys_url())?
+                .map(|keys| (GoogleRules::new(google, section.skew_seconds), keys)),
+            None => None,
+        };
         let addon = section.google.as_ref().and_then(|google| {
             Some(Addon {
                 base: google

@@ -1,23 +1,120 @@
 //! The configuration: one section a file, nothing else reads environment or files.
 //!
+//! One TOML file, then overrides from the environment
+//! (`UNHOOK__SECTION__FIELD`), then the secrets that are given as `*_file`.
 //! May use nothing but `domain` and `clock`.
 
 pub mod blobs;
 pub mod database;
 pub mod google;
 pub mod graph;
+mod load;
 pub mod log;
 pub mod notify;
 pub mod organisation;
 pub mod policy;
 pub mod reporters;
 pub mod server;
+#[cfg(test)]
+mod tests;
 pub mod workers;
 
-/// The whole configuration.
+use std::path::Path;
+
+pub use graph::FieldError;
+pub use load::{ConfigError, DEFAULT_FILE};
+
+/// The example that `unhook config init` writes: every section and field, with
+/// its meaning and default.
+pub const EXAMPLE: &str = include_str!("example.toml");
+
+/// The whole configuration. `Debug` shows no secret.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// How the server listens.
+    pub server: server::Server,
     /// Where the rows live.
     pub database: database::Database,
+    /// Where the bytes of evidence live.
+    pub blobs: blobs::BlobFolder,
+    /// Whose mail this is.
+    pub organisation: organisation::Organisation,
+    /// Microsoft 365, when the organisation has mailboxes there.
+    pub graph: Option<graph::Graph>,
+    /// Google Workspace, when the organisation has mailboxes there.
+    pub google: Option<google::Google>,
+    /// Whose tokens are believed.
+    pub reporters: reporters::Reporters,
+    /// When the server may act without a person.
+    pub policy: policy::Policy,
+    /// Letters to reporters.
+    pub notify: notify::Notify,
+    /// The pace of background work.
+    pub workers: workers::WorkerPace,
+    /// What is logged, and how.
+    pub log: log::Log,
+}
+
+impl Config {
+    /// Reads the file, applies the environment, reads secrets from their files
+    /// and validates the whole.
+    ///
+    /// Without a path: `unhook.toml` of the working folder if it is there, else
+    /// the defaults; the environment is applied either way.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the file or the field.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        load::load(path, std::env::vars_os())
+    }
+
+    /// Reads a configuration from text, without environment; for tests and for
+    /// programs that make their own.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the field.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        load::from_text(text, std::iter::empty())
+    }
+
+    /// Checks every field of every section.
+    ///
+    /// # Errors
+    /// The first field that cannot be used, by its full name.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.server.validate()?;
+        self.database.validate()?;
+        self.blobs.validate()?;
+        self.organisation.validate()?;
+        if let Some(graph) = &self.graph {
+            graph.validate()?;
+        }
+        if let Some(google) = &self.google {
+            google.validate()?;
+        }
+        self.reporters.validate()?;
+        self.policy.validate()?;
+        self.notify.validate()?;
+        self.workers.validate()?;
+        self.log.validate()?;
+        Ok(())
+    }
+
+    /// The organisation's own servers are named once; a list in the policy, where
+    /// `*` is possible too, goes before.
+    fn share_authserv_ids(&mut self) {
+        if self.policy.trusted_authserv_ids.is_empty() {
+            self.policy
+                .trusted_authserv_ids
+                .clone_from(&self.organisation.authserv_ids);
+        }
+    }
+
+    /// Reads the secrets that are given as files.
+    fn read_secrets(&mut self) -> Result<(), ConfigError> {
+        self.database.read_secrets()?;
+        self.notify.read_secrets()?;
+        Ok(())
+    }
 }

@@ -154,16 +154,16 @@ const fn default_publisher() -> Uuid {
 
 /// A setting that cannot be used.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-#[error("{field}: {problem}")]
+#[error("{field}: {reason}")]
 pub struct ReportersError {
     /// The full name of the setting, e.g. `reporters.entra.scope`.
     pub field: &'static str,
-    /// What is wrong, in words.
-    pub problem: &'static str,
+    /// What is wrong and what would be right.
+    pub reason: &'static str,
 }
 
-const fn wrong(field: &'static str, problem: &'static str) -> ReportersError {
-    ReportersError { field, problem }
+const fn wrong(field: &'static str, reason: &'static str) -> ReportersError {
+    ReportersError { field, reason }
 }
 
 impl Reporters {
@@ -245,6 +245,12 @@ impl Google {
     fn validate(&self) -> Result<(), ReportersError> {
         words("reporters.google.audiences", &self.audiences)?;
         words("reporters.google.hosted_domains", &self.hosted_domains)?;
+        if self.hosted_domains.iter().any(|d| d.to_lowercase() != *d) {
+            return Err(wrong(
+                "reporters.google.hosted_domains",
+                "lower case only, as Google writes `hd`",
+            ));
+        }
         address("reporters.google.jwks_url", self.jwks_url.as_ref())?;
         let base = "reporters.google.addon_base_url";
         address(base, self.addon_base_url.as_ref())?;
@@ -379,6 +385,11 @@ mod tests {
                 "clients = [\"44444444-dddd-4ddd-8ddd-444444444444\"]",
                 "clients = [\"0bf30f3b-4a52-48df-9a82-234910c4a086\"]",
                 "reporters.hooks.graph_notify.publisher",
+            ),
+            (
+                "[\"example.com\"]",
+                "[\"Example.com\"]",
+                "reporters.google.hosted_domains",
             ),
             (
                 "\"https://phish.example/hooks/gmail\"",

@@ -1,1 +1,63 @@
-//! Section `workers`.
+//! Section `[workers]`: the pace of background work.
+
+use serde::Deserialize;
+
+use super::graph::FieldError;
+
+/// The pace of background work.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerPace {
+    /// Jobs at work at the same time, 1 to 256.
+    pub concurrency: usize,
+    /// How long a job belongs to its worker without a sign of life, seconds, 10
+    /// to 3,600. After a crash it is taken up again that much later at most.
+    pub lease_seconds: u64,
+    /// Failed attempts before a job is parked for a person to look at, 1 to 100.
+    pub max_attempts: i32,
+    /// Provider calls under way at once while mailboxes are searched, 1 to 256.
+    pub search_concurrency: usize,
+}
+
+impl Default for WorkerPace {
+    fn default() -> Self {
+        Self {
+            concurrency: 8,
+            lease_seconds: 120,
+            max_attempts: 12,
+            search_concurrency: 16,
+        }
+    }
+}
+
+impl WorkerPace {
+    pub(super) fn validate(&self) -> Result<(), FieldError> {
+        let within = |field, good: bool, range: &str| {
+            if good {
+                Ok(())
+            } else {
+                Err(FieldError::new(field, format!("must be {range}")))
+            }
+        };
+        within(
+            "workers.concurrency",
+            (1..=256).contains(&self.concurrency),
+            "1 to 256",
+        )?;
+        within(
+            "workers.lease_seconds",
+            (10..=3600).contains(&self.lease_seconds),
+            "10 to 3600",
+        )?;
+        within(
+            "workers.max_attempts",
+            (1..=100).contains(&self.max_attempts),
+            "1 to 100",
+        )?;
+        within(
+            "workers.search_concurrency",
+            (1..=256).contains(&self.search_concurrency),
+            "1 to 256",
+        )
+    }
+}

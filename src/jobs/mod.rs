@@ -1,1 +1,115 @@
-//! jobs.
+//! Durable work: claim, lease, back off, park, drain.
+//!
+//! Knows no mail words beyond the names of the kinds below; what a kind does is
+//! given to [`Workers`] from outside. A job carries an id and no content. Each
+//! kind ends its job in the transaction that changes the state, so that state
+//! and job commit together; what fails is recorded here.
+
+mod wake;
+mod workers;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::{
+    domain::{CampaignId, LetterId, RemediationId, SubmissionId, TenantId},
+    store::{
+        StoreError,
+        job::{Lease, NewJob},
+    },
+};
+
+pub use wake::Wake;
+pub use workers::{Workers, WorkersOptions};
+
+/// Reads the directory of every platform.
+pub const DIRECTORY: &str = "directory";
+/// Takes a submission from report to verdict.
+pub const TRIAGE: &str = "triage";
+/// Finds the copies of a campaign.
+pub const SEARCH: &str = "search";
+/// Brings a campaign's copies to where they are wanted.
+pub const PULL: &str = "pull";
+/// Closes a remediation that has come to rest.
+pub const CLOSE: &str = "close";
+/// Sends one letter.
+pub const LETTER: &str = "letter";
+
+fn job(kind: &'static str, target: String, at: DateTime<Utc>, max_attempts: i32) -> NewJob {
+    NewJob {
+        kind,
+        target,
+        run_after: at,
+        max_attempts,
+    }
+}
+
+/// See [`TRIAGE`].
+#[must_use]
+pub fn triage(submission: SubmissionId, at: DateTime<Utc>) -> NewJob {
+    job(TRIAGE, submission.to_string(), at, 12)
+}
+
+/// See [`DIRECTORY`].
+#[must_use]
+pub fn directory(tenant: TenantId, at: DateTime<Utc>) -> NewJob {
+    job(DIRECTORY, tenant.to_string(), at, 1_000_000)
+}
+
+/// See [`SEARCH`].
+#[must_use]
+pub fn search(remediation: RemediationId, at: DateTime<Utc>) -> NewJob {
+    job(SEARCH, remediation.to_string(), at, 30)
+}
+
+/// See [`PULL`].
+#[must_use]
+pub fn pull(campaign: CampaignId, at: DateTime<Utc>) -> NewJob {
+    job(PULL, campaign.to_string(), at, 30)
+}
+
+/// See [`CLOSE`].
+#[must_use]
+pub fn close(remediation: RemediationId, at: DateTime<Utc>) -> NewJob {
+    job(CLOSE, remediation.to_string(), at, 30)
+}
+
+/// See [`LETTER`].
+#[must_use]
+pub fn letter(letter: LetterId, at: DateTime<Utc>) -> NewJob {
+    job(LETTER, letter.to_string(), at, 12)
+}
+
+/// Why a job did not get to its end this time.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// Try again, after this long if it is known. `counts` tells whether it uses
+    /// up an attempt: being throttled does not.
+    #[error("{reason}")]
+    Retry {
+        /// What stood in the way, without content or secrets.
+        reason: String,
+        /// How long to wait; our own back-off when absent.
+        after: Option<Duration>,
+        /// Whether it uses up an attempt.
+        counts: bool,
+    },
+    /// Trying again is of no use: park it where people see it.
+    #[error("{0}")]
+    Park(String),
+    /// The database; a lost lease is among them.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// One kind of work.
+#[async_trait]
+pub trait Work: Send + Sync {
+    /// The kind of job it takes.
+    fn kind(&self) -> &'static str;
+
+    /// Does the work and ends (or repeats) the job in its own last transaction.
+    async fn run(&self, lease: &Lease) -> Result<(), JobError>;
+}

@@ -8,6 +8,7 @@
 pub mod gmail;
 pub mod graph;
 pub mod pace;
+mod wire;
 
 use std::time::Duration;
 

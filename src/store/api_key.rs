@@ -124,7 +124,9 @@ impl Scope<'_, DatabaseTransaction> {
             expires_at: Set(millis(key.expires_at)),
             revoked_at: Set(key.revoked_at.map(millis)),
         };
-        entity::Entity::insert(row).exec_without_returning(self.conn).await?;
+        entity::Entity::insert(row)
+            .exec_without_returning(self.conn)
+            .await?;
         Ok(())
     }
 
@@ -132,7 +134,11 @@ impl Scope<'_, DatabaseTransaction> {
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn revoke_api_key(&self, id: ApiKeyId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    pub async fn revoke_api_key(
+        &self,
+        id: ApiKeyId,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
         let done = entity::Entity::update_many()
             .col_expr(entity::Column::RevokedAt, Expr::value(millis(now)))
             .filter(entity::Column::TenantId.eq(&self.tenant))

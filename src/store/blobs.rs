@@ -42,7 +42,10 @@ impl Blobs {
             .map_err(|e| BlobError::Io(e.to_string()))?
             .with_automatic_cleanup(false)
             .with_fsync(true);
-        Ok(Self { root: root.to_owned(), store: std::sync::Arc::new(store) })
+        Ok(Self {
+            root: root.to_owned(),
+            store: std::sync::Arc::new(store),
+        })
     }
 
     /// The folder.
@@ -73,7 +76,10 @@ impl Blobs {
     pub async fn get(&self, name: &str) -> Result<Bytes, BlobError> {
         let at = location(name)?;
         let bytes = match self.store.get(&at).await {
-            Ok(found) => found.bytes().await.map_err(|e| BlobError::Io(e.to_string()))?,
+            Ok(found) => found
+                .bytes()
+                .await
+                .map_err(|e| BlobError::Io(e.to_string()))?,
             Err(object_store::Error::NotFound { .. }) => {
                 return Err(BlobError::Missing(name.to_owned()));
             }
@@ -100,6 +106,8 @@ fn location(name: &str) -> Result<object_store::path::Path, BlobError> {
     let hexadecimal = name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
     match (hexadecimal, name.get(..2)) {
         (true, Some(shelf)) => Ok(object_store::path::Path::from(format!("{shelf}/{name}"))),
-        _ => Err(BlobError::Missing("with a name that is no SHA-256".to_owned())),
+        _ => Err(BlobError::Missing(
+            "with a name that is no SHA-256".to_owned(),
+        )),
     }
 }

@@ -114,8 +114,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         verdict: Option<Verdict>,
         page: &PageRequest,
     ) -> Result<Page<Campaign>, StoreError> {
-        let mut query =
-            entity::Entity::find().filter(entity::Column::TenantId.eq(&self.tenant));
+        let mut query = entity::Entity::find().filter(entity::Column::TenantId.eq(&self.tenant));
         if let Some(verdict) = verdict {
             query = query.filter(entity::Column::Verdict.eq(verdict.as_str()));
         }
@@ -127,7 +126,10 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .limit(page.limit + 1)
             .all(self.conn)
             .await?;
-        let rows = rows.into_iter().map(campaign_of).collect::<Result<Vec<_>, _>>()?;
+        let rows = rows
+            .into_iter()
+            .map(campaign_of)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(rows, page.limit, |c| c.id.to_string()))
     }
 }
@@ -158,7 +160,9 @@ impl Scope<'_, DatabaseTransaction> {
         if known.is_some() {
             entity::Entity::update(row).exec(self.conn).await?;
         } else {
-            entity::Entity::insert(row).exec_without_returning(self.conn).await?;
+            entity::Entity::insert(row)
+                .exec_without_returning(self.conn)
+                .await?;
         }
         Ok(())
     }

@@ -102,8 +102,14 @@ impl Event {
 fn event_of(row: entity::Model) -> Result<Event, StoreError> {
     Ok(Event {
         id: parse(&row.id, "event.id")?,
-        submission: row.submission_id.map(|id| parse(&id, "event.submission_id")).transpose()?,
-        campaign: row.campaign_id.map(|id| parse(&id, "event.campaign_id")).transpose()?,
+        submission: row
+            .submission_id
+            .map(|id| parse(&id, "event.submission_id"))
+            .transpose()?,
+        campaign: row
+            .campaign_id
+            .map(|id| parse(&id, "event.campaign_id"))
+            .transpose()?,
         kind: row.kind,
         actor: row.actor,
         detail: row.detail,
@@ -163,7 +169,9 @@ impl Scope<'_, DatabaseTransaction> {
             detail: Set(event.detail),
             at: Set(millis(event.at)),
         });
-        entity::Entity::insert_many(rows).exec_without_returning(self.conn).await?;
+        entity::Entity::insert_many(rows)
+            .exec_without_returning(self.conn)
+            .await?;
         Ok(())
     }
 }

@@ -122,7 +122,13 @@ impl Store {
             .and(C::RunAfter.lte(millis(now)))
             .or(C::State.eq("running").and(C::LeaseUntil.lt(millis(now))));
         // A look at the readers first: an idle server never takes the writer.
-        if entity::Entity::find().filter(due.clone()).limit(1).one(&self.reader).await?.is_none() {
+        if entity::Entity::find()
+            .filter(due.clone())
+            .limit(1)
+            .one(&self.reader)
+            .await?
+            .is_none()
+        {
             return Ok(Vec::new());
         }
         let tx = self.begin().await?;
@@ -163,7 +169,10 @@ impl Store {
                 .exec(tx.conn())
                 .await?;
             if done.rows_affected == 1 && !park {
-                claimed.push(Lease { attempts, ..lease_of(&row)? });
+                claimed.push(Lease {
+                    attempts,
+                    ..lease_of(&row)?
+                });
             }
         }
         tx.commit().await?;
@@ -210,7 +219,10 @@ impl Store {
     pub async fn release_leases(&self) -> Result<u64, StoreError> {
         let tx = self.begin().await?;
         let done = entity::Entity::update_many()
-            .set(entity::ActiveModel { lease_until: Set(0), ..Default::default() })
+            .set(entity::ActiveModel {
+                lease_until: Set(0),
+                ..Default::default()
+            })
             .filter(entity::Column::State.eq("running"))
             .exec(tx.conn())
             .await?;
@@ -314,7 +326,11 @@ impl Tx {
             .filter(entity::Column::Fence.eq(lease.fence))
             .exec(self.conn())
             .await?;
-        if done.rows_affected == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
+        if done.rows_affected == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::LeaseLost)
+        }
     }
 
     /// Refuses to go on when another worker has the job: call it in every
@@ -323,8 +339,10 @@ impl Tx {
     /// # Errors
     /// [`StoreError::LeaseLost`].
     pub async fn hold(&self, lease: &Lease, until: DateTime<Utc>) -> Result<(), StoreError> {
-        let change =
-            entity::ActiveModel { lease_until: Set(millis(until)), ..Default::default() };
+        let change = entity::ActiveModel {
+            lease_until: Set(millis(until)),
+            ..Default::default()
+        };
         self.settle(lease, change).await
     }
 
@@ -378,7 +396,12 @@ impl Tx {
         let attempts = lease.attempts.saturating_add(i32::from(counts));
         let retry_at = retry_at.filter(|_| attempts < lease.max_attempts);
         let change = entity::ActiveModel {
-            state: Set(if retry_at.is_some() { "ready" } else { "parked" }.to_owned()),
+            state: Set(if retry_at.is_some() {
+                "ready"
+            } else {
+                "parked"
+            }
+            .to_owned()),
             run_after: Set(retry_at.map_or(0, millis)),
             attempts: Set(attempts),
             last_error: Set(Some(error.chars().take(500).collect())),

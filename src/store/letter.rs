@@ -111,7 +111,10 @@ fn letter_of(row: entity::Model) -> Result<Letter, StoreError> {
             _ => return Err(StoreError::Corrupt("letter.state".to_owned())),
         },
         via: row.via,
-        address: row.address.map(|a| parse(&a, "letter.address")).transpose()?,
+        address: row
+            .address
+            .map(|a| parse(&a, "letter.address"))
+            .transpose()?,
         attempts: row.attempts,
         created_at: instant(row.created_at),
         sent_at: row.sent_at.map(instant),
@@ -205,7 +208,9 @@ impl Scope<'_, DatabaseTransaction> {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn save_letter(&self, letter: &Letter) -> Result<(), StoreError> {
-        entity::Entity::update(self.letter_row(letter)).exec(self.conn).await?;
+        entity::Entity::update(self.letter_row(letter))
+            .exec(self.conn)
+            .await?;
         Ok(())
     }
 }

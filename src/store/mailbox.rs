@@ -98,7 +98,10 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn mailbox_by_subject(&self, subject: &str) -> Result<Option<MailboxRef>, StoreError> {
+    pub async fn mailbox_by_subject(
+        &self,
+        subject: &str,
+    ) -> Result<Option<MailboxRef>, StoreError> {
         let row = entity::Entity::find()
             .filter(entity::Column::TenantId.eq(&self.tenant))
             .filter(entity::Column::Subject.eq(subject))
@@ -120,7 +123,9 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         let mut query = entity::Entity::find().filter(C::TenantId.eq(&self.tenant));
         if let Some((provider, key)) = after {
             query = query.filter(
-                C::Provider.gt(provider).or(C::Provider.eq(provider).and(C::MailboxKey.gt(key))),
+                C::Provider
+                    .gt(provider)
+                    .or(C::Provider.eq(provider).and(C::MailboxKey.gt(key))),
             );
         }
         let rows = query

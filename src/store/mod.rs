@@ -24,8 +24,8 @@ pub mod tenant;
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, RuntimeErr, TransactionTrait,
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    RuntimeErr, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait as _;
 use secrecy::ExposeSecret as _;
@@ -67,7 +67,8 @@ impl From<DbErr> for StoreError {
         }
         match &error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Busy(error),
-            DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner)) => {
+            DbErr::Exec(RuntimeErr::SqlxError(inner))
+            | DbErr::Query(RuntimeErr::SqlxError(inner)) => {
                 let text = inner.to_string();
                 if text.contains("disk is full") || text.contains("No space left") {
                     Self::Full(error)
@@ -140,7 +141,11 @@ impl Store {
             let both = Database::connect(options).await?;
             (both.clone(), both)
         };
-        Ok(Self { reader, writer, observer })
+        Ok(Self {
+            reader,
+            writer,
+            observer,
+        })
     }
 
     /// Applies the migrations that are missing.
@@ -181,7 +186,10 @@ impl Store {
     /// Reads scoped to one tenant.
     #[must_use]
     pub fn read(&self, tenant: TenantId) -> Scope<'_, DatabaseConnection> {
-        Scope { conn: &self.reader, tenant: tenant.to_string() }
+        Scope {
+            conn: &self.reader,
+            tenant: tenant.to_string(),
+        }
     }
 
     /// Begins a change.
@@ -189,7 +197,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Busy`] when the writer is not free in time.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(Tx { inner: self.writer.begin().await?, observer: self.observer.clone() })
+        Ok(Tx {
+            inner: self.writer.begin().await?,
+            observer: self.observer.clone(),
+        })
     }
 
     /// Closes the connections; what is committed stays.
@@ -232,7 +243,10 @@ impl Tx {
     /// Reads and writes scoped to one tenant, inside this change.
     #[must_use]
     pub fn of(&self, tenant: TenantId) -> Scope<'_, DatabaseTransaction> {
-        Scope { conn: &self.inner, tenant: tenant.to_string() }
+        Scope {
+            conn: &self.inner,
+            tenant: tenant.to_string(),
+        }
     }
 
     /// Makes the change durable.
@@ -259,6 +273,9 @@ pub struct Scope<'a, C> {
     tenant: String,
 }
 
+/// Reads and writes inside a change; see [`Tx::of`].
+pub type Rows<'a> = Scope<'a, DatabaseTransaction>;
+
 fn millis(at: chrono::DateTime<chrono::Utc>) -> i64 {
     at.timestamp_millis()
 }
@@ -268,7 +285,8 @@ fn instant(at: i64) -> chrono::DateTime<chrono::Utc> {
 }
 
 fn parse<T: std::str::FromStr>(text: &str, column: &str) -> Result<T, StoreError> {
-    text.parse().map_err(|_| StoreError::Corrupt(column.to_owned()))
+    text.parse()
+        .map_err(|_| StoreError::Corrupt(column.to_owned()))
 }
 
 fn from_json<T: serde::de::DeserializeOwned>(

@@ -13,7 +13,10 @@ impl PageRequest {
     /// A first page of `limit` rows, kept within 1 to 200.
     #[must_use]
     pub fn first(limit: u64) -> Self {
-        Self { after: None, limit: limit.clamp(1, 200) }
+        Self {
+            after: None,
+            limit: limit.clamp(1, 200),
+        }
     }
 }
 
@@ -38,6 +41,9 @@ impl<T> Page<T> {
 
     /// The same page of other things.
     pub fn map<U, F: FnMut(T) -> U>(self, f: F) -> Page<U> {
-        Page { items: self.items.into_iter().map(f).collect(), next: self.next }
+        Page {
+            items: self.items.into_iter().map(f).collect(),
+            next: self.next,
+        }
     }
 }

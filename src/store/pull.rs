@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, OnConflict},
 };
 
@@ -96,7 +97,10 @@ impl Pull {
     /// The part that decides what happens next.
     #[must_use]
     pub const fn snapshot(&self) -> PullSnapshot {
-        PullSnapshot { desired: self.desired, observed: self.observed }
+        PullSnapshot {
+            desired: self.desired,
+            observed: self.observed,
+        }
     }
 }
 
@@ -128,14 +132,23 @@ fn pull_of(row: entity::Model) -> Result<Pull, StoreError> {
     .map_err(|_| StoreError::Corrupt("pull.mailbox_key".to_owned()))?;
     Ok(Pull {
         id: parse(&row.id, "pull.id")?,
-        campaign: row.campaign_id.map(|c| parse(&c, "pull.campaign_id")).transpose()?,
-        submission: row.submission_id.map(|s| parse(&s, "pull.submission_id")).transpose()?,
+        campaign: row
+            .campaign_id
+            .map(|c| parse(&c, "pull.campaign_id"))
+            .transpose()?,
+        submission: row
+            .submission_id
+            .map(|s| parse(&s, "pull.submission_id"))
+            .transpose()?,
         locator: Locator::new(mailbox, row.message)
             .map_err(|_| StoreError::Corrupt("pull.message".to_owned()))?,
         role: parse(&row.role, "pull.role")?,
         desired: parse(&row.desired, "pull.desired")?,
         observed: parse(&row.observed, "pull.observed")?,
-        original: row.original.map(|p| from_json(p, "pull.original")).transpose()?,
+        original: row
+            .original
+            .map(|p| from_json(p, "pull.original"))
+            .transpose()?,
         quarantine: row.quarantine,
         evidence_sha256: row.evidence_sha256,
         decision_version: row.decision_version,
@@ -153,13 +166,16 @@ fn pull_of(row: entity::Model) -> Result<Pull, StoreError> {
 fn unsettled() -> sea_orm::Condition {
     use entity::Column as C;
     sea_orm::Condition::any()
+        .add(C::Desired.eq("pulled").and(C::Observed.is_in([
+            "found",
+            "moving",
+            "restoring",
+            "restored",
+        ])))
         .add(
             C::Desired
-                .eq("pulled")
-                .and(C::Observed.is_in(["found", "moving", "restoring", "restored"])),
-        )
-        .add(
-            C::Desired.eq("in_place").and(C::Observed.is_in(["moving", "pulled", "restoring"])),
+                .eq("in_place")
+                .and(C::Observed.is_in(["moving", "pulled", "restoring"])),
         )
 }
 
@@ -185,8 +201,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         campaign: Option<CampaignId>,
         page: &PageRequest,
     ) -> Result<Page<Pull>, StoreError> {
-        let mut query =
-            entity::Entity::find().filter(entity::Column::TenantId.eq(&self.tenant));
+        let mut query = entity::Entity::find().filter(entity::Column::TenantId.eq(&self.tenant));
         if let Some(campaign) = campaign {
             query = query.filter(entity::Column::CampaignId.eq(campaign.to_string()));
         }
@@ -198,7 +213,10 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .limit(page.limit + 1)
             .all(self.conn)
             .await?;
-        let rows = rows.into_iter().map(pull_of).collect::<Result<Vec<_>, _>>()?;
+        let rows = rows
+            .into_iter()
+            .map(pull_of)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(rows, page.limit, |p| p.id.to_string()))
     }
 
@@ -364,7 +382,10 @@ impl Scope<'_, DatabaseTransaction> {
     pub async fn insert_new_pulls(&self, pulls: &[Pull]) -> Result<u64, StoreError> {
         let mut new = 0;
         for chunk in pulls.chunks(200) {
-            let rows = chunk.iter().map(|p| self.pull_row(p)).collect::<Result<Vec<_>, _>>()?;
+            let rows = chunk
+                .iter()
+                .map(|p| self.pull_row(p))
+                .collect::<Result<Vec<_>, _>>()?;
             new += entity::Entity::insert_many(rows)
                 .on_conflict(
                     OnConflict::columns([
@@ -382,12 +403,84 @@ impl Scope<'_, DatabaseTransaction> {
         Ok(new)
     }
 
-    /// Writes a pull's state back.
+    /// Writes back what was seen and done. What is wanted, and by which
+    /// decision, is left alone: a decision may have changed meanwhile.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn save_pull(&self, pull: &Pull) -> Result<(), StoreError> {
-        entity::Entity::update(self.pull_row(pull)?).exec(self.conn).await?;
+        let row = entity::ActiveModel {
+            desired: NotSet,
+            decision_version: NotSet,
+            campaign_id: NotSet,
+            submission_id: NotSet,
+            ..self.pull_row(pull)?
+        };
+        entity::Entity::update(row).exec(self.conn).await?;
+        Ok(())
+    }
+
+    /// What is wanted now for these copies; read inside the transaction that
+    /// records an intent.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn desired_now(
+        &self,
+        ids: &[PullId],
+    ) -> Result<std::collections::HashMap<PullId, Desired>, StoreError> {
+        let rows: Vec<(String, String)> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Id)
+            .column(entity::Column::Desired)
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Id.is_in(ids.iter().map(ToString::to_string)))
+            .into_tuple()
+            .all(self.conn)
+            .await?;
+        rows.into_iter()
+            .map(|(id, desired)| Ok((parse(&id, "pull.id")?, parse(&desired, "pull.desired")?)))
+            .collect()
+    }
+
+    /// A new decision for one copy.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn desire_one(
+        &self,
+        id: PullId,
+        desired: Desired,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        use entity::Column as C;
+        entity::Entity::update_many()
+            .col_expr(C::Desired, Expr::value(desired.as_str()))
+            .col_expr(C::RunAfter, Expr::value(millis(now)))
+            .col_expr(C::Attempts, Expr::value(0))
+            .col_expr(C::SettledAt, Expr::value(Option::<i64>::None))
+            .filter(C::TenantId.eq(&self.tenant))
+            .filter(C::Id.eq(id.to_string()))
+            .exec(self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// A new decision for the held copies of a submission.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn desire_for_submission(
+        &self,
+        id: SubmissionId,
+        desired: Desired,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        for pull in self.pulls_of_submission(id).await? {
+            if pull.desired != desired {
+                self.desire_one(pull.id, desired, now).await?;
+            }
+        }
         Ok(())
     }
 
@@ -402,8 +495,14 @@ impl Scope<'_, DatabaseTransaction> {
         decision_version: i32,
     ) -> Result<(), StoreError> {
         entity::Entity::update_many()
-            .col_expr(entity::Column::CampaignId, Expr::value(campaign.to_string()))
-            .col_expr(entity::Column::DecisionVersion, Expr::value(decision_version))
+            .col_expr(
+                entity::Column::CampaignId,
+                Expr::value(campaign.to_string()),
+            )
+            .col_expr(
+                entity::Column::DecisionVersion,
+                Expr::value(decision_version),
+            )
             .filter(entity::Column::TenantId.eq(&self.tenant))
             .filter(entity::Column::SubmissionId.eq(submission.to_string()))
             .exec(self.conn)

@@ -211,8 +211,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn remediations(&self, page: &PageRequest) -> Result<Page<Remediation>, StoreError> {
-        let mut query =
-            entity::Entity::find().filter(entity::Column::TenantId.eq(&self.tenant));
+        let mut query = entity::Entity::find().filter(entity::Column::TenantId.eq(&self.tenant));
         if let Some(after) = &page.after {
             query = query.filter(entity::Column::Id.lt(after));
         }
@@ -221,7 +220,10 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .limit(page.limit + 1)
             .all(self.conn)
             .await?;
-        let rows = rows.into_iter().map(remediation_of).collect::<Result<Vec<_>, _>>()?;
+        let rows = rows
+            .into_iter()
+            .map(remediation_of)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(rows, page.limit, |r| r.id.to_string()))
     }
 
@@ -280,7 +282,9 @@ impl Scope<'_, DatabaseTransaction> {
         if known.is_some() {
             entity::Entity::update(row).exec(self.conn).await?;
         } else {
-            entity::Entity::insert(row).exec_without_returning(self.conn).await?;
+            entity::Entity::insert(row)
+                .exec_without_returning(self.conn)
+                .await?;
         }
         Ok(())
     }
@@ -297,7 +301,12 @@ impl Scope<'_, DatabaseTransaction> {
                 mailbox_key: Set(g.mailbox.key().to_owned()),
                 tenant_id: Set(self.tenant.clone()),
                 address: Set(g.mailbox.address.to_string()),
-                state: Set(if g.retrying { "retrying" } else { "unreachable" }.to_owned()),
+                state: Set(if g.retrying {
+                    "retrying"
+                } else {
+                    "unreachable"
+                }
+                .to_owned()),
                 reason: Set(g.reason.clone()),
                 attempts: Set(g.attempts),
             });
@@ -325,7 +334,11 @@ impl Scope<'_, DatabaseTransaction> {
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn close_gaps(&self, id: RemediationId, found: &[MailboxRef]) -> Result<(), StoreError> {
+    pub async fn close_gaps(
+        &self,
+        id: RemediationId,
+        found: &[MailboxRef],
+    ) -> Result<(), StoreError> {
         for mailbox in found {
             gap::Entity::delete_many()
                 .filter(gap::Column::TenantId.eq(&self.tenant))

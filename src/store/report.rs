@@ -117,7 +117,10 @@ fn report_of(row: entity::Model) -> Result<Report, StoreError> {
         idempotency_key: row.idempotency_key,
         request_digest: row.request_digest,
         status: parse(&row.status, "report.status")?,
-        outcome: row.outcome.map(|o| parse(&o, "report.outcome")).transpose()?,
+        outcome: row
+            .outcome
+            .map(|o| parse(&o, "report.outcome"))
+            .transpose()?,
         received_at: instant(row.received_at),
     })
 }
@@ -144,8 +147,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         reporter: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<Report>, StoreError> {
-        let mut query =
-            entity::Entity::find().filter(entity::Column::TenantId.eq(&self.tenant));
+        let mut query = entity::Entity::find().filter(entity::Column::TenantId.eq(&self.tenant));
         if let Some(reporter) = reporter {
             query = query.filter(entity::Column::Reporter.eq(reporter));
         }
@@ -157,7 +159,10 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .limit(page.limit + 1)
             .all(self.conn)
             .await?;
-        let rows = rows.into_iter().map(report_of).collect::<Result<Vec<_>, _>>()?;
+        let rows = rows
+            .into_iter()
+            .map(report_of)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(rows, page.limit, |r| r.id.to_string()))
     }
 
@@ -217,7 +222,13 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .all(self.conn)
             .await?;
         rows.into_iter()
-            .map(|row| Ok((parse(&row.report_id, "upload.report_id")?, row.sha256, row.bytes)))
+            .map(|row| {
+                Ok((
+                    parse(&row.report_id, "upload.report_id")?,
+                    row.sha256,
+                    row.bytes,
+                ))
+            })
             .collect()
     }
 }
@@ -246,10 +257,14 @@ impl Scope<'_, DatabaseTransaction> {
             rows.push(self.report_row(report));
         }
         if !rows.is_empty() {
-            entity::Entity::insert_many(rows).exec_without_returning(self.conn).await?;
+            entity::Entity::insert_many(rows)
+                .exec_without_returning(self.conn)
+                .await?;
         }
         if !uploads.is_empty() {
-            upload::Entity::insert_many(uploads).exec_without_returning(self.conn).await?;
+            upload::Entity::insert_many(uploads)
+                .exec_without_returning(self.conn)
+                .await?;
         }
         Ok(())
     }
@@ -287,7 +302,10 @@ impl Scope<'_, DatabaseTransaction> {
     ) -> Result<(), StoreError> {
         entity::Entity::update_many()
             .col_expr(entity::Column::Status, Expr::value(status.as_str()))
-            .col_expr(entity::Column::Outcome, Expr::value(outcome.map(|o| o.as_str().to_owned())))
+            .col_expr(
+                entity::Column::Outcome,
+                Expr::value(outcome.map(|o| o.as_str().to_owned())),
+            )
             .filter(entity::Column::TenantId.eq(&self.tenant))
             .filter(entity::Column::SubmissionId.eq(submission.to_string()))
             .exec(self.conn)
@@ -305,7 +323,10 @@ impl Scope<'_, DatabaseTransaction> {
         address: &MailboxAddress,
     ) -> Result<(), StoreError> {
         entity::Entity::update_many()
-            .col_expr(entity::Column::ReporterAddress, Expr::value(address.as_str()))
+            .col_expr(
+                entity::Column::ReporterAddress,
+                Expr::value(address.as_str()),
+            )
             .filter(entity::Column::TenantId.eq(&self.tenant))
             .filter(entity::Column::Id.eq(id.to_string()))
             .exec(self.conn)

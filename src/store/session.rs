@@ -81,7 +81,9 @@ impl Scope<'_, DatabaseTransaction> {
             created_at: Set(millis(s.created_at)),
             expires_at: Set(millis(s.expires_at)),
         };
-        entity::Entity::insert(row).exec_without_returning(self.conn).await?;
+        entity::Entity::insert(row)
+            .exec_without_returning(self.conn)
+            .await?;
         Ok(())
     }
 }
@@ -91,10 +93,16 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn end_console_session(&self, hash: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn end_console_session(
+        &self,
+        hash: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         entity::Entity::delete_many()
             .filter(
-                entity::Column::Hash.eq(hash).or(entity::Column::ExpiresAt.lt(millis(now))),
+                entity::Column::Hash
+                    .eq(hash)
+                    .or(entity::Column::ExpiresAt.lt(millis(now))),
             )
             .exec(self.conn())
             .await?;

@@ -104,7 +104,12 @@ pub struct Submission {
 impl Submission {
     /// A submission that a first report has just named.
     #[must_use]
-    pub fn new(id: SubmissionId, message_key: String, mailbox: Option<MailboxAddress>, now: DateTime<Utc>) -> Self {
+    pub fn new(
+        id: SubmissionId,
+        message_key: String,
+        mailbox: Option<MailboxAddress>,
+        now: DateTime<Utc>,
+    ) -> Self {
         Self {
             id,
             message_key,
@@ -150,14 +155,20 @@ fn submission_of(row: entity::Model) -> Result<Submission, StoreError> {
     Ok(Submission {
         id: parse(&row.id, "submission.id")?,
         message_key: row.message_key,
-        campaign: row.campaign_id.map(|c| parse(&c, "submission.campaign_id")).transpose()?,
+        campaign: row
+            .campaign_id
+            .map(|c| parse(&c, "submission.campaign_id"))
+            .transpose()?,
         mailbox: row
             .mailbox_address
             .map(|a| parse(&a, "submission.mailbox_address"))
             .transpose()?,
         item_id: row.item_id,
         internet_message_id: row.internet_message_id,
-        locator: row.locator.map(|l| from_json(l, "submission.locator")).transpose()?,
+        locator: row
+            .locator
+            .map(|l| from_json(l, "submission.locator"))
+            .transpose()?,
         evidence: parse(&row.evidence, "submission.evidence")?,
         evidence_sha256: row.evidence_sha256,
         evidence_size: row.evidence_size,
@@ -167,8 +178,14 @@ fn submission_of(row: entity::Model) -> Result<Submission, StoreError> {
         message_received_at: row.message_received_at.map(instant),
         fingerprint: row.fingerprint,
         findings: row.findings,
-        assessment: row.assessment.map(|a| from_json(a, "submission.assessment")).transpose()?,
-        verdict: row.verdict.map(|v| parse(&v, "submission.verdict")).transpose()?,
+        assessment: row
+            .assessment
+            .map(|a| from_json(a, "submission.assessment"))
+            .transpose()?,
+        verdict: row
+            .verdict
+            .map(|v| parse(&v, "submission.verdict"))
+            .transpose()?,
         verdict_source: match row.verdict_source.as_deref() {
             None => None,
             Some("policy") => Some(VerdictSource::Policy),
@@ -211,7 +228,9 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .into_tuple()
             .all(self.conn)
             .await?;
-        rows.into_iter().map(|(key, id)| Ok((key, parse(&id, "submission.id")?))).collect()
+        rows.into_iter()
+            .map(|(key, id)| Ok((key, parse(&id, "submission.id")?)))
+            .collect()
     }
 
     fn filtered(&self, filter: &SubmissionFilter) -> sea_orm::Select<entity::Entity> {
@@ -222,7 +241,9 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         }
         if filter.needs_review {
             query = query.filter(
-                C::Verdict.is_null().or(C::Verdict.is_in(["suspicious", "unknown"])),
+                C::Verdict
+                    .is_null()
+                    .or(C::Verdict.is_in(["suspicious", "unknown"])),
             );
         }
         if filter.closed {
@@ -262,7 +283,10 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .limit(page.limit + 1)
             .all(self.conn)
             .await?;
-        let rows = rows.into_iter().map(submission_of).collect::<Result<Vec<_>, _>>()?;
+        let rows = rows
+            .into_iter()
+            .map(submission_of)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(rows, page.limit, |s| s.id.to_string()))
     }
 
@@ -278,7 +302,10 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 impl Scope<'_, DatabaseTransaction> {
     fn submission_row(&self, s: &Submission) -> Result<entity::ActiveModel, StoreError> {
         let locator = s.locator.as_ref().map(|l| to_json(l, "submission.locator"));
-        let assessment = s.assessment.as_ref().map(|a| to_json(a, "submission.assessment"));
+        let assessment = s
+            .assessment
+            .as_ref()
+            .map(|a| to_json(a, "submission.assessment"));
         Ok(entity::ActiveModel {
             id: Set(s.id.to_string()),
             tenant_id: Set(self.tenant.clone()),
@@ -314,8 +341,13 @@ impl Scope<'_, DatabaseTransaction> {
         if new.is_empty() {
             return Ok(());
         }
-        let rows = new.iter().map(|s| self.submission_row(s)).collect::<Result<Vec<_>, _>>()?;
-        entity::Entity::insert_many(rows).exec_without_returning(self.conn).await?;
+        let rows = new
+            .iter()
+            .map(|s| self.submission_row(s))
+            .collect::<Result<Vec<_>, _>>()?;
+        entity::Entity::insert_many(rows)
+            .exec_without_returning(self.conn)
+            .await?;
         Ok(())
     }
 

@@ -50,7 +50,9 @@ impl Store {
             created_at: Set(millis(now)),
             directory_at: Set(None),
         };
-        entity::Entity::insert(row).exec_without_returning(tx.conn()).await?;
+        entity::Entity::insert(row)
+            .exec_without_returning(tx.conn())
+            .await?;
         tx.commit().await?;
         Ok(id)
     }
@@ -63,7 +65,9 @@ impl Store {
         &self,
         tenant: TenantId,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let row = entity::Entity::find_by_id(tenant.to_string()).one(&self.reader).await?;
+        let row = entity::Entity::find_by_id(tenant.to_string())
+            .one(&self.reader)
+            .await?;
         Ok(row.and_then(|r| r.directory_at).map(instant))
     }
 }
@@ -79,7 +83,10 @@ impl Tx {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         entity::Entity::update_many()
-            .set(entity::ActiveModel { directory_at: Set(Some(millis(now))), ..Default::default() })
+            .set(entity::ActiveModel {
+                directory_at: Set(Some(millis(now))),
+                ..Default::default()
+            })
             .filter(entity::Column::Id.eq(tenant.to_string()))
             .exec(self.conn())
             .await?;

@@ -2,9 +2,12 @@
 
 use crate::{
     app::App,
-    domain::{SubmissionId, Verdict},
-    store::StoreError,
+    domain::{Desired, EvidenceState, SubmissionId, Verdict, VerdictSource},
+    jobs, remediation,
+    store::{Rows, StoreError, campaign::Campaign, event::Event, submission::Submission},
 };
+
+use super::thank;
 
 /// Why an analyst's decision was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -13,8 +16,8 @@ pub enum OverturnError {
     #[error("not there")]
     NotFound,
     /// The evidence allows no pull (not fetched from the reporter's mailbox, or
-    /// not the message that was reported).
-    #[error("the evidence does not allow a pull: {0}")]
+    /// not the message that was reported), or is not there yet.
+    #[error("the evidence does not allow this: {0}")]
     EvidenceMissing(&'static str),
     /// The database failed.
     #[error("not decided")]
@@ -23,16 +26,102 @@ pub enum OverturnError {
 
 /// Sets the verdict of a submission (and of its campaign) in an analyst's name.
 /// Malicious starts or resumes the pull; any other verdict restores what was
-/// pulled.
+/// pulled, the reporters' own copies of spam and of what needs review excepted.
 ///
 /// # Errors
 /// See [`OverturnError`].
 pub async fn set_verdict(
-    _app: &App,
-    _submission: SubmissionId,
-    _verdict: Verdict,
-    _actor: &str,
-    _reason: &str,
+    app: &App,
+    id: SubmissionId,
+    verdict: Verdict,
+    actor: &str,
+    reason: &str,
 ) -> Result<(), OverturnError> {
-    Err(OverturnError::NotFound)
+    let now = app.clock.now();
+    let tx = app.store.begin().await?;
+    let rows = tx.of(app.tenant);
+    let submission = rows.submission(id).await?.ok_or(OverturnError::NotFound)?;
+    if submission.assessment.is_none() {
+        return Err(OverturnError::EvidenceMissing(
+            "triage is not through yet; try again shortly",
+        ));
+    }
+    if verdict == Verdict::Malicious && submission.evidence != EvidenceState::Fetched {
+        return Err(OverturnError::EvidenceMissing(
+            "it was not fetched from the reporter's own mailbox, so nothing may be pulled on it",
+        ));
+    }
+    let mut event = Event::new("verdict", now)
+        .on(id)
+        .by(actor)
+        .with(serde_json::json!({
+            "verdict": verdict,
+            "source": "analyst",
+            "reason": reason.chars().take(2000).collect::<String>(),
+        }));
+    match submission.campaign {
+        Some(campaign) => {
+            let mut campaign = rows
+                .campaign(campaign)
+                .await?
+                .ok_or(OverturnError::NotFound)?;
+            campaign.verdict = verdict;
+            campaign.verdict_source = VerdictSource::Analyst;
+            campaign.decision_version += 1;
+            campaign.updated_at = now;
+            rows.save_campaign(&campaign).await?;
+            rows.set_campaign_verdict_on_submissions(
+                campaign.id,
+                verdict,
+                VerdictSource::Analyst,
+                now,
+            )
+            .await?;
+            event = event.of(campaign.id);
+            carry_out(app, &rows, &campaign, now).await?;
+        }
+        None => alone(app, &rows, submission, verdict, now).await?,
+    }
+    rows.record(vec![event]).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn carry_out(
+    app: &App,
+    rows: &Rows<'_>,
+    campaign: &Campaign,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), StoreError> {
+    if campaign.verdict == Verdict::Malicious {
+        // Reporters hear of it when every copy is at rest.
+        return remediation::pull_all(rows, campaign, now).await;
+    }
+    let pulled_before = rows.remediation_of(campaign.id).await?.is_some();
+    if pulled_before || campaign.verdict.returns_copy() {
+        remediation::restore_all(rows, campaign, now).await?;
+    }
+    thank::campaign(app, rows, campaign.id, now).await
+}
+
+/// A submission that belongs to no campaign (its evidence was not found).
+async fn alone(
+    app: &App,
+    rows: &Rows<'_>,
+    mut submission: Submission,
+    verdict: Verdict,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), StoreError> {
+    submission.verdict = Some(verdict);
+    submission.verdict_source = Some(VerdictSource::Analyst);
+    submission.updated_at = now;
+    rows.save_submission(&submission).await?;
+    if verdict.returns_copy() {
+        rows.desire_for_submission(submission.id, Desired::InPlace, now)
+            .await?;
+    }
+    // The held copy has no campaign whose pull step would move it: triage does.
+    rows.enqueue(vec![jobs::triage(submission.id, now)], now)
+        .await?;
+    thank::submission(app, rows, &submission, now).await
 }

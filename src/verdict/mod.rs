@@ -1,1 +1,218 @@
-//! verdict.
+//! A first judgement of a message, by rules that can be read.
+//!
+//! Pure: a parsed message, its observables, facts and a policy in, an
+//! [`Assessment`] out. Each rule finds one thing and says it in plain words; its
+//! weight is a log-odds measured on labelled mail (see `weights.rs`). What a
+//! sender can write at will (list headers, references) can lower the score only so
+//! far. The room may use `message`, `config`, `clock` and `domain`.
+
+mod brands;
+mod case;
+mod hosts;
+mod lookalike;
+mod lure;
+mod rules;
+mod weights;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    config::policy::Policy,
+    domain::{Assessment, Signal, Verdict},
+    message::{Defect, Observable, ParsedMessage},
+};
+use case::Case;
+
+/// Version of the rules and weights; changes with either.
+pub const RULES_VERSION: &str = "2026.11-1";
+
+/// The most that marks of ordinary mail can take off the score, log-odds.
+const MOST_RELIEF: f64 = -3.5;
+/// Log-odds from which the reasons of one class count as evidence of their own.
+const CLASS_COUNTS_FROM: f64 = 0.3;
+
+/// What the message itself cannot tell.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The organisation's mail domains, lower case. Empty when judging offline.
+    pub organisation_domains: Vec<String>,
+    /// Servers whose `Authentication-Results` are believed; see
+    /// [`ParsedMessage::authentication`].
+    pub trusted_authserv_ids: Vec<String>,
+    /// When the mailbox received it; `None` when that is unknown.
+    pub received: Option<DateTime<Utc>>,
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// Whether the provider says that the sender is one of the organisation's own,
+    /// signed in.
+    pub internal_sender: bool,
+}
+
+/// Judges a message. On anything it cannot read the outcome is a person's look,
+/// never "malicious" and never "benign".
+#[must_use]
+pub fn assess(
+    message: &ParsedMessage,
+    observables: &[Observable],
+    facts: &Facts,
+    policy: &Policy,
+) -> Assessment {
+    let mut case = Case::new(message, observables, facts);
+    rules::run(&mut case);
+    let (malice, spam) = log_odds(&case);
+    let score = probability(malice);
+    let verdict = conclude(&case, score, probability(spam), policy);
+    let internal = facts.internal_sender || (case.is_proven() && case.is_own(&case.domain));
+    let signals = signals(&case);
+    let hold_reason = hold(message, verdict, &signals, internal, facts, policy);
+    Assessment {
+        verdict,
+        score,
+        signals,
+        rules_version: RULES_VERSION.to_owned(),
+        may_pull: hold_reason.is_none(),
+        hold_reason,
+    }
+}
+
+fn log_odds(case: &Case<'_>) -> (f64, f64) {
+    let mut against = weights::MALICE_BIAS;
+    let mut relief = 0.0;
+    let mut spam = weights::SPAM_BIAS;
+    for finding in &case.findings {
+        let (malice, unwanted) = weights::of(finding.id);
+        if malice > 0.0 {
+            against += malice;
+        } else {
+            relief += malice;
+        }
+        spam += unwanted;
+    }
+    (against + f64::max(relief, MOST_RELIEF), spam)
+}
+
+fn probability(log_odds: f64) -> f64 {
+    1.0 / (1.0 + (-log_odds).exp())
+}
+
+fn conclude(case: &Case<'_>, malice: f64, spam: f64, policy: &Policy) -> Verdict {
+    let message = case.message;
+    let nothing = case.word_count < 3
+        && case.ways.is_empty()
+        && message.attachments.is_empty()
+        && message.nested.is_empty();
+    if message.defects.contains(&Defect::NotMail) || nothing {
+        return Verdict::Unknown;
+    }
+    if malice >= policy.malicious_from {
+        return Verdict::Malicious;
+    }
+    if malice >= policy.suspicious_from {
+        return Verdict::Suspicious;
+    }
+    if message.ambiguous() {
+        return Verdict::Unknown;
+    }
+    let found = |id: &str| case.findings.iter().any(|f| f.id == id);
+    if spam >= 0.5 {
+        return Verdict::Spam;
+    }
+    let mass = found("list.bulk") || found("sales.unsubscribe") || found("sales.newsletter");
+    if mass && !found("thread.reply") && !(found("list.discussion") && message.view.is_none()) {
+        return Verdict::Bulk;
+    }
+    Verdict::Benign
+}
+
+/// The evidence class of a rule, by the first part of its id.
+fn class(id: &str) -> &'static str {
+    match id.split('.').next().unwrap_or_default() {
+        "auth" => "authentication",
+        "sender" => "sender",
+        "link" => "links",
+        "lure" | "subject" | "sales" => "language",
+        "file" => "attachments",
+        _ => "structure",
+    }
+}
+
+fn signals(case: &Case<'_>) -> Vec<Signal> {
+    let mut signals: Vec<Signal> = case
+        .findings
+        .iter()
+        .map(|finding| Signal {
+            id: finding.id.to_owned(),
+            class: class(finding.id).to_owned(),
+            evidence: finding.evidence.clone(),
+            place: finding.place.clone(),
+            weight: weights::of(finding.id).0,
+        })
+        .collect();
+    signals.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+    signals
+}
+
+/// Classes whose reasons, added up, speak for malice.
+fn evidence_classes(signals: &[Signal]) -> usize {
+    [
+        "authentication",
+        "sender",
+        "links",
+        "language",
+        "attachments",
+        "structure",
+    ]
+    .iter()
+    .filter(|class| {
+        let sum: f64 = signals
+            .iter()
+            .filter(|s| s.class == **class && s.weight > 0.0)
+            .map(|s| s.weight)
+            .sum();
+        sum >= CLASS_COUNTS_FROM
+    })
+    .count()
+}
+
+/// Why policy may not pull by itself; `None` when it may.
+fn hold(
+    message: &ParsedMessage,
+    verdict: Verdict,
+    signals: &[Signal],
+    internal: bool,
+    facts: &Facts,
+    policy: &Policy,
+) -> Option<String> {
+    if verdict != Verdict::Malicious {
+        return Some(format!("judged {verdict}, not malicious"));
+    }
+    if !policy.automatic_pull {
+        return Some("pulling without a person is switched off".to_owned());
+    }
+    if message.ambiguous() {
+        return Some("its form is ambiguous: mail programs may show something else".to_owned());
+    }
+    if internal {
+        return Some("sent by an authenticated sender of the organisation".to_owned());
+    }
+    let classes = evidence_classes(signals);
+    if classes < policy.evidence_classes as usize {
+        return Some(format!(
+            "only {classes} independent kind of evidence, {} are needed",
+            policy.evidence_classes
+        ));
+    }
+    let Some(received) = facts.received else {
+        return Some("it is not known when it was received".to_owned());
+    };
+    if facts.now - received > TimeDelta::days(i64::from(policy.max_age_days)) {
+        return Some(format!(
+            "received more than {} days ago",
+            policy.max_age_days
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

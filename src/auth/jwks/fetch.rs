@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use reqwest::{StatusCode, header::CACHE_CONTROL, redirect::Policy};
-use url::Url;
+use url::{Host, Url};
 
 use super::keys::{KeySet, KeySetError};
 
@@ -28,19 +28,25 @@ pub enum FetchError {
     Body(#[source] KeySetError),
 }
 
-/// The client for key sets. Plain http works only in builds with the simulated
-/// tenant.
+/// The client for the key set at `url`. Plain http works only in builds with the
+/// simulated tenant; what is on this machine is never asked through a proxy.
 ///
 /// # Errors
 /// When the machine's TLS set-up cannot be used.
-pub fn client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
+pub fn client(url: &Url) -> Result<reqwest::Client, reqwest::Error> {
+    let builder = reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(3))
         .timeout(Duration::from_secs(5))
         .redirect(Policy::none())
         .https_only(cfg!(not(feature = "sim")))
-        .user_agent(concat!("unhook/", env!("CARGO_PKG_VERSION")))
-        .build()
+        .user_agent(concat!("unhook/", env!("CARGO_PKG_VERSION")));
+    let local = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if local { builder.no_proxy() } else { builder }.build()
 }
 
 /// The key set at `url`, and how long its issuer says it may be kept.

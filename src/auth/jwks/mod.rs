@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::clock::SharedClock;
 
-pub use fetch::{FetchError, client};
+pub use fetch::FetchError;
 pub use keys::{KeySet, KeySetError, SigningKey};
 
 /// Between two fetches of one issuer's keys, at least.
@@ -73,21 +73,18 @@ struct Good {
 
 impl JwksCache {
     /// An empty cache of the keys at `url`; `issuer` names it in logs and counters.
-    #[must_use]
-    pub fn new(
-        issuer: &'static str,
-        url: Url,
-        client: reqwest::Client,
-        clock: SharedClock,
-    ) -> Self {
-        Self(Arc::new(Inner {
+    ///
+    /// # Errors
+    /// When the machine's TLS set-up cannot be used.
+    pub fn new(issuer: &'static str, url: Url, clock: SharedClock) -> Result<Self, reqwest::Error> {
+        Ok(Self(Arc::new(Inner {
             issuer,
+            client: fetch::client(&url)?,
             url,
-            client,
             clock,
             state: Mutex::default(),
             flight: tokio::sync::Mutex::new(()),
-        }))
+        })))
     }
 
     /// The key called `kid`; fetches when it must and may.
@@ -201,5 +198,7 @@ fn since(then: DateTime<Utc>, now: DateTime<Utc>) -> TimeDelta {
     now.signed_duration_since(then).abs()
 }
 
+// Their key servers speak plain http, which only this feature allows.
 #[cfg(test)]
+#[cfg(feature = "sim")]
 mod tests;

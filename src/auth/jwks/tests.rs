@@ -46,12 +46,7 @@ fn stage() -> Stage {
     actix_web::rt::spawn(server);
     let clock = ManualClock::at(DateTime::UNIX_EPOCH);
     let url = Url::parse(&format!("http://127.0.0.1:{port}/keys")).expect("url");
-    let cache = JwksCache::new(
-        "test",
-        url,
-        client().expect("client"),
-        Arc::new(clock.clone()),
-    );
+    let cache = JwksCache::new("test", url, Arc::new(clock.clone())).expect("client");
     Stage {
         issuer,
         clock,

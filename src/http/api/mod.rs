@@ -1,1 +1,35 @@
-//! The HTTP API.
+//! The HTTP API, version 1: one folder a noun, one file a verb.
+
+pub(super) mod analyst;
+pub(super) mod campaigns;
+pub(super) mod jobs;
+pub(super) mod page;
+pub(super) mod pulls;
+pub(super) mod reports;
+pub(super) mod submissions;
+pub mod words;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What was asked for is recorded; look it up at `url`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Asked {
+    /// The id of what changes.
+    pub(super) id: String,
+    /// Where its progress can be looked up.
+    pub(super) url: String,
+    /// What it is now: `accepted`.
+    pub(super) status: &'static str,
+}
+
+impl Asked {
+    pub(super) fn of(state: &super::State, noun: &str, id: impl ToString) -> Self {
+        let id = id.to_string();
+        Self {
+            url: state.url(&format!("/api/v1/{noun}/{id}")),
+            id,
+            status: "accepted",
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `unhook config`: write or check a configuration.
+
+use std::{fs::OpenOptions, io::Write as _, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::Subcommand;
+
+use super::ConfigFile;
+use crate::config::{Config, DEFAULT_FILE, EXAMPLE};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Write a commented example with every field
+    Init {
+        /// Where to; `-` is standard output
+        #[arg(long, value_name = "FILE", default_value = DEFAULT_FILE)]
+        out: PathBuf,
+        /// Overwrite a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Read and validate a configuration without using it
+    Check(ConfigFile),
+}
+
+pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Init { out, .. } if out.as_os_str() == "-" => print!("{EXAMPLE}"),
+        Command::Init { out, force } => {
+            let mut options = OpenOptions::new();
+            options.write(true).truncate(true);
+            if force {
+                options.create(true)
+            } else {
+                options.create_new(true)
+            };
+            let mut file = options
+                .open(&out)
+                .with_context(|| format!("{} (--force overwrites)", out.display()))?;
+            file.write_all(EXAMPLE.as_bytes())?;
+            println!(
+                "{} written; fill it in, then: unhook doctor --config {0}",
+                out.display()
+            );
+        }
+        Command::Check(file) => {
+            let config = Config::load(file.config.as_deref())?;
+            println!("The configuration is in order.");
+            for (section, set) in [
+                ("graph (Microsoft 365)", config.graph.is_some()),
+                ("google (Google Workspace)", config.google.is_some()),
+                ("reporters.entra", config.reporters.entra.is_some()),
+                ("reporters.google", config.reporters.google.is_some()),
+            ] {
+                println!("  {section}: {}", if set { "set" } else { "not set" });
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,176 @@
+//! `unhook doctor`: everything the service needs, one plain line each.
+
+use std::{process::ExitCode, sync::Arc};
+
+use clap::Args;
+
+use super::{ConfigFile, start};
+use crate::{
+    auth::ReporterVerifier,
+    clock::{SharedClock, SystemClock},
+    config::Config,
+    mailbox::Finding,
+    store::{Store, blobs::Blobs},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Print one JSON array of {subject, ok, detail} instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let findings = match options.file.load() {
+        Ok(config) => {
+            let mut findings = vec![fine("configuration", "read and valid")];
+            findings.extend(examine(&config).await);
+            findings
+        }
+        Err(error) => vec![wrong("configuration", error.to_string())],
+    };
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&findings)?);
+    } else {
+        for finding in &findings {
+            let mark = if finding.ok { "ok  " } else { "FAIL" };
+            println!("{mark}  {}: {}", finding.subject, finding.detail);
+        }
+    }
+    let sound = findings.iter().all(|finding| finding.ok);
+    Ok(if sound {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn fine(subject: &str, detail: impl Into<String>) -> Finding {
+    Finding {
+        subject: subject.to_owned(),
+        ok: true,
+        detail: detail.into(),
+    }
+}
+
+fn wrong(subject: &str, detail: impl Into<String>) -> Finding {
+    Finding {
+        subject: subject.to_owned(),
+        ok: false,
+        detail: detail.into(),
+    }
+}
+
+async fn examine(config: &Config) -> Vec<Finding> {
+    let clock: SharedClock = Arc::new(SystemClock);
+    let mut findings = database(config).await;
+    findings.push(blobs(config).await);
+    findings.push(tls(config));
+    findings.extend(reporters(config, &clock).await);
+    findings.extend(platforms(config, &clock).await);
+    findings
+}
+
+async fn database(config: &Config) -> Vec<Finding> {
+    let store = match Store::open(&config.database, None).await {
+        Ok(store) => store,
+        Err(error) => return vec![wrong("database", start::whole(&error))],
+    };
+    if let Err(error) = store.ping().await {
+        return vec![wrong("database", start::whole(&error))];
+    }
+    let mut findings = vec![fine(
+        "database",
+        format!("{} answers", store.backend_name()),
+    )];
+    findings.push(match store.pending_migrations().await {
+        Ok(pending) if pending.is_empty() => fine("migrations", "all applied"),
+        Ok(pending) => wrong(
+            "migrations",
+            format!("{} not applied; run: unhook migrate", pending.join(", ")),
+        ),
+        Err(error) => wrong("migrations", start::whole(&error)),
+    });
+    // Nothing was changed; a connection that does not close cannot lose anything.
+    let _ = store.close().await;
+    findings
+}
+
+async fn blobs(config: &Config) -> Finding {
+    let path = config.blobs.path.display();
+    let checked = match Blobs::open(&config.blobs.path) {
+        Ok(blobs) => blobs.check().await,
+        Err(error) => Err(error),
+    };
+    match checked {
+        Ok(()) => fine("blob store", format!("{path} can be written and read back")),
+        Err(error) => wrong("blob store", format!("{path}: {error}")),
+    }
+}
+
+fn tls(config: &Config) -> Finding {
+    match start::tls(&config.server) {
+        Ok(Some(_)) => fine("server tls", "certificate and key fit"),
+        Ok(None) if config.server.is_https() => fine("server tls", "left to the proxy in front"),
+        Ok(None) if config.server.listen.ip().is_loopback() => {
+            fine("server tls", "plain http on a loopback address only")
+        }
+        Ok(None) => wrong(
+            "server tls",
+            "tokens would travel in the clear: set server.tls_*_file, or server.public_url to the proxy's https address",
+        ),
+        Err(error) => wrong("server tls", error.to_string()),
+    }
+}
+
+async fn reporters(config: &Config, clock: &SharedClock) -> Vec<Finding> {
+    let verifier = match ReporterVerifier::new(&config.reporters, SharedClock::clone(clock)) {
+        Ok(verifier) => verifier,
+        Err(error) => return vec![wrong("reporters", start::whole(&error))],
+    };
+    let issuers = verifier.warm().await;
+    if issuers.is_empty() {
+        return vec![wrong(
+            "reporters",
+            "nobody can report: set reporters.entra or reporters.google",
+        )];
+    }
+    issuers
+        .into_iter()
+        .map(|(issuer, there)| {
+            let subject = format!("reporters {issuer}");
+            if there {
+                fine(&subject, "the issuer's signing keys are there")
+            } else {
+                wrong(
+                    &subject,
+                    "the issuer's signing keys cannot be fetched; is its address reachable?",
+                )
+            }
+        })
+        .collect()
+}
+
+async fn platforms(config: &Config, clock: &SharedClock) -> Vec<Finding> {
+    if config.graph.is_none() && config.google.is_none() {
+        return vec![wrong(
+            "mail platforms",
+            "none: set graph (Microsoft 365) or google (Google Workspace)",
+        )];
+    }
+    let mail = match start::connect(config, clock).await {
+        Ok(mail) => mail,
+        Err(error) => return vec![wrong("mail platforms", error.to_string())],
+    };
+    let mut findings = Vec::new();
+    for provider in mail.all() {
+        let name = provider.provider();
+        findings.extend(provider.check().await.into_iter().map(|mut finding| {
+            finding.subject = format!("{name} {}", finding.subject);
+            finding
+        }));
+    }
+    findings
+}

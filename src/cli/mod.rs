@@ -1,0 +1,165 @@
+//! The command line: one file a subcommand. What a command prints goes to
+//! standard output; logs and errors go to standard error.
+
+mod analyze;
+mod config;
+#[cfg(feature = "sim")]
+mod demo;
+mod doctor;
+mod keys;
+mod logging;
+mod migrate;
+mod openapi;
+mod serve;
+#[cfg(feature = "sim")]
+mod simulate;
+pub mod start;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+
+/// The closed loop for reported mail: one click, a verdict with reasons, every
+/// copy pulled, the reporter thanked.
+#[derive(Debug, Parser)]
+#[command(
+    name = "unhook",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service: HTTP API, console and workers
+    Serve(ConfigFile),
+    /// Write or check a configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Apply the database migrations that are missing
+    Migrate(ConfigFile),
+    /// Check everything the service needs, one plain line each
+    Doctor(doctor::Options),
+    /// Make, list and revoke the API keys of analysts and programs
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Judge mail files offline
+    Analyze(analyze::Options),
+    /// Print the OpenAPI 3.1 document of the HTTP API
+    Openapi,
+    /// Show the whole job on this machine: a simulated organisation, a phish in
+    /// 60 of 200 mailboxes, two reports, every copy pulled, a receipt
+    #[cfg(feature = "sim")]
+    Demo(demo::Options),
+    /// Run the simulated organisation alone, for trying things out
+    #[cfg(feature = "sim")]
+    Simulate(simulate::Options),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigFile {
+    /// The configuration; by default `unhook.toml` of the working folder if it
+    /// is there. UNHOOK__SECTION__FIELD variables override its fields
+    #[arg(long, short, value_name = "FILE", env = "UNHOOK_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// Reads the configuration and begins to log as it says.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        let config = Config::load(self.config.as_deref())?;
+        logging::install(&config.log);
+        Ok(config)
+    }
+}
+
+impl Cli {
+    /// Runs the command. The exit code is 0 when it did all it should, 1 when
+    /// not, 2 for a command line that cannot be read.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let done = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(anyhow::Error::from)
+            .and_then(|runtime| runtime.block_on(self.dispatch()));
+        match done {
+            Ok(code) => code,
+            // whoever read the output has seen enough, as `head` does
+            Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("unhook: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    async fn dispatch(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Serve(file) => serve::run(&file).await,
+            Command::Config(command) => config::run(command),
+            Command::Migrate(file) => migrate::run(&file).await,
+            Command::Doctor(options) => doctor::run(&options).await,
+            Command::Keys(command) => keys::run(command).await,
+            Command::Analyze(options) => analyze::run(&options),
+            Command::Openapi => openapi::run(),
+            #[cfg(feature = "sim")]
+            Command::Demo(options) => demo::run(options).await,
+            #[cfg(feature = "sim")]
+            Command::Simulate(options) => simulate::run(&options).await,
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn every_command(command: &clap::Command, look: &mut dyn FnMut(&clap::Command)) {
+        look(command);
+        for sub in command.get_subcommands() {
+            every_command(sub, look);
+        }
+    }
+
+    #[test]
+    fn every_command_and_option_says_what_it_is_for() {
+        let root = Cli::command();
+        root.clone().debug_assert();
+        every_command(&root, &mut |command| {
+            assert!(
+                command.get_about().is_some(),
+                "{} has no help",
+                command.get_name()
+            );
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {} has no help",
+                    command.get_name(),
+                    argument.get_id()
+                );
+            }
+        });
+    }
+}

@@ -1,0 +1,320 @@
+//! Building the service from its configuration and running it; shared by
+//! `serve` and the demo.
+
+use std::{
+    fmt::Write as _,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App as Web, HttpServer, dev::ServerHandle};
+use chrono::TimeDelta;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    app::{App, Mail},
+    auth::{ReporterVerifier, VerifierError},
+    clock::SharedClock,
+    config::{Config, FieldError, server::Server},
+    http::{self, State},
+    intake::Desk,
+    jobs::{self, Wake, Work, Workers, WorkersOptions},
+    mailbox::{gmail::GmailMail, graph::GraphMail},
+    notify::{Notifier, NotifyError},
+    remediation,
+    store::{
+        CommitObserver, Store, StoreError,
+        blobs::{BlobError, Blobs},
+    },
+    triage,
+};
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// The database cannot be used.
+    #[error("database: {}", whole(.0))]
+    Store(#[from] StoreError),
+    /// Migrations are missing and are not to be applied by the service.
+    #[error("database: migrations are missing ({0}); run: unhook migrate")]
+    Migrations(String),
+    /// The blob store cannot be used.
+    #[error("blobs: {0}")]
+    Blobs(#[from] BlobError),
+    /// Letters could not be sent.
+    #[error("notify: {0}")]
+    Notify(#[from] NotifyError),
+    /// Reporters could not be verified.
+    #[error("reporters: {}", whole(.0))]
+    Verifier(#[from] VerifierError),
+    /// The address cannot be listened on.
+    #[error("server.listen: {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
+
+/// An error with all its causes on one line.
+#[must_use]
+pub fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // writing to a string cannot fail
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Opens the database and brings it up to date, or refuses one that is not when
+/// the configuration leaves that to `unhook migrate`.
+///
+/// # Errors
+/// [`StartError::Store`] or [`StartError::Migrations`].
+pub async fn open_store(
+    config: &Config,
+    observer: Option<CommitObserver>,
+) -> Result<Store, StartError> {
+    let store = Store::open(&config.database, observer).await?;
+    if config.database.migrate_on_start {
+        store.migrate().await?;
+    } else {
+        let pending = store.pending_migrations().await?;
+        if !pending.is_empty() {
+            return Err(StartError::Migrations(pending.join(", ")));
+        }
+    }
+    Ok(store)
+}
+
+/// The mail platforms of the configuration; makes no call to them yet.
+///
+/// # Errors
+/// The setting that cannot be used.
+pub async fn connect(config: &Config, clock: &SharedClock) -> Result<Mail, FieldError> {
+    let mut mail = Mail::default();
+    if let Some(graph) = &config.graph {
+        mail.add(Arc::new(GraphMail::new(graph, SharedClock::clone(clock))?));
+    }
+    if let Some(google) = &config.google {
+        mail.add(Arc::new(
+            GmailMail::new(google, SharedClock::clone(clock)).await?,
+        ));
+    }
+    Ok(mail)
+}
+
+/// Builds every adapter once. `observer` is called after each commit.
+///
+/// # Errors
+/// [`StartError`], which names the setting or the part.
+pub async fn build_app(
+    config: Config,
+    clock: SharedClock,
+    observer: Option<CommitObserver>,
+) -> Result<App, StartError> {
+    let store = open_store(&config, observer).await?;
+    let blobs = Blobs::open(&config.blobs.path)?;
+    let tenant = store
+        .ensure_tenant(&config.organisation.name, clock.now())
+        .await?;
+    let mail = connect(&config, &clock).await?;
+    let notifier = Notifier::new(&config.notify)?;
+    Ok(App {
+        config: Arc::new(config),
+        clock,
+        tenant,
+        store,
+        blobs,
+        mail,
+        notifier,
+    })
+}
+
+/// Every kind of background work. The one place where they are named.
+fn kinds(app: &App) -> Vec<Arc<dyn Work>> {
+    let app = Arc::new(app.clone());
+    vec![
+        Arc::new(triage::Directory(Arc::clone(&app))),
+        Arc::new(triage::Triage(Arc::clone(&app))),
+        Arc::new(triage::Letters(Arc::clone(&app))),
+        Arc::new(remediation::Search(Arc::clone(&app))),
+        Arc::new(remediation::Pulling(Arc::clone(&app))),
+        Arc::new(remediation::Close(app)),
+    ]
+}
+
+/// What every start queues: the reading of the directory, and with SQLite, where
+/// no other process can hold one, the jobs that a killed process left claimed.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub async fn resume(app: &App) -> Result<(), StoreError> {
+    if app.store.backend_name() == "sqlite" {
+        app.store.release_leases().await?;
+    }
+    let now = app.clock.now();
+    let tx = app.store.begin().await?;
+    let directory = jobs::directory(app.tenant, now);
+    tx.of(app.tenant).enqueue(vec![directory], now).await?;
+    tx.commit().await
+}
+
+/// The workers of an app; they run once they are spawned.
+#[must_use]
+pub fn workers(app: &App, wake: Wake) -> Workers {
+    let pace = &app.config.workers;
+    let lease = i64::try_from(pace.lease_seconds).unwrap_or(i64::MAX / 1000);
+    let options = WorkersOptions {
+        concurrency: pace.concurrency,
+        lease: TimeDelta::try_seconds(lease).unwrap_or(TimeDelta::MAX),
+        ..WorkersOptions::default()
+    };
+    let clock = SharedClock::clone(&app.clock);
+    Workers::new(app.store.clone(), clock, wake, kinds(app), options)
+}
+
+/// A service that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// The address it listens on; the real port where 0 was asked for.
+    pub address: SocketAddr,
+    /// What links to it begin with, without a slash at the end.
+    pub url: String,
+    server: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    working: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    store: Store,
+    drain: Duration,
+}
+
+/// Starts the workers and the HTTP server of an app.
+///
+/// # Errors
+/// [`StartError`] when reporters cannot be verified or the address is taken.
+pub async fn start(mut app: App) -> Result<Running, StartError> {
+    // first the address: a second process must fail before it touches any job
+    let (listener, address) = bind(app.config.server.listen)?;
+    resume(&app).await?;
+    // links name the port that was really given where 0 was asked for
+    Arc::make_mut(&mut app.config).server.listen = address;
+    let section = app.config.server.clone();
+    let drain = Duration::from_secs(section.drain_seconds);
+    let clock = SharedClock::clone(&app.clock);
+    let verifier = Arc::new(ReporterVerifier::new(&app.config.reporters, clock)?);
+    let wake = Wake::default();
+    let clock = SharedClock::clone(&app.clock);
+    let desk = Desk::open(app.store.clone(), app.tenant, clock, wake.clone());
+    let state = State::new(app.clone(), desk, Arc::clone(&verifier), wake.clone());
+
+    let server = listen(&section, listener, state)?;
+    let handle = server.handle();
+    let serving = tokio::spawn(server);
+    let (stop, stopped) = watch::channel(false);
+    let working = tokio::spawn(workers(&app, wake).run(stopped));
+    // so that the first report does not wait for the issuers' keys
+    tokio::spawn(async move { verifier.warm().await });
+    let url = section.base_url();
+    Ok(Running {
+        address,
+        url,
+        server: handle,
+        serving,
+        working,
+        stop,
+        store: app.store,
+        drain,
+    })
+}
+
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+fn listen(
+    section: &Server,
+    listener: TcpListener,
+    state: State,
+) -> Result<actix_web::dev::Server, StartError> {
+    let tls = tls(section)?;
+    let mut server = HttpServer::new(move || {
+        let state = state.clone();
+        Web::new().configure(move |routes| http::routes(routes, state))
+    })
+    .disable_signals()
+    .shutdown_timeout(section.drain_seconds);
+    if section.workers > 0 {
+        server = server.workers(section.workers);
+    }
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls),
+        None => server.listen(listener),
+    }
+    .map_err(|source| StartError::Listen {
+        address: section.listen,
+        source,
+    })?;
+    Ok(server.run())
+}
+
+/// What the server proves itself with, when it speaks TLS.
+///
+/// # Errors
+/// The file that cannot be used.
+pub fn tls(section: &Server) -> Result<Option<rustls::ServerConfig>, FieldError> {
+    let (Some(certificate), Some(key)) = (&section.tls_certificate_file, &section.tls_key_file)
+    else {
+        return Ok(None);
+    };
+    let wrong = |field, path: &std::path::Path, reason: String| FieldError {
+        field,
+        reason: format!("{}: {reason}", path.display()),
+    };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|e| wrong("server.tls_certificate_file", certificate, e.to_string()))?;
+    let secret = PrivateKeyDer::from_pem_file(key)
+        .map_err(|e| wrong("server.tls_key_file", key, e.to_string()))?;
+    rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, secret)
+        .map(Some)
+        .map_err(|e| wrong("server.tls_key_file", key, e.to_string()))
+}
+
+impl Running {
+    /// Stops taking requests and jobs, and lets what is under way finish, for as
+    /// long as the configuration says at most. Jobs that are cut off are taken
+    /// up again at the next start.
+    pub async fn stop(self) {
+        // the workers may have ended by themselves; then nobody listens
+        let _ = self.stop.send(true);
+        let drained = async {
+            self.server.stop(true).await;
+            let served = self.serving.await;
+            let worked = self.working.await;
+            (served, worked)
+        };
+        match tokio::time::timeout(self.drain, drained).await {
+            Ok((Ok(Ok(())), Ok(()))) => {}
+            Ok(_) => tracing::error!("a part of the service ended with an error"),
+            Err(_) => tracing::warn!("not all work had finished; it is taken up at the next start"),
+        }
+        if let Err(error) = self.store.close().await {
+            tracing::warn!(%error, "the database did not close");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The embedded instance: SQLite and a blob folder in a folder that is thrown
+//! away, connected to the simulated tenant.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use secrecy::ExposeSecret as _;
+
+use crate::{
+    app::App,
+    auth::{Scope, api_key},
+    cli::start::{self, Running},
+    clock::SharedClock,
+    config::Config,
+    sim::{GMAIL_DOMAIN, GRAPH_DOMAIN, REPORTER_SCOPE, Sim},
+    store::api_key::ApiKeyRow,
+};
+
+/// A running instance.
+pub struct Instance {
+    /// Its parts, for reading progress.
+    pub app: App,
+    /// Its address, without a slash at the end.
+    pub url: String,
+    /// A key for console and API.
+    pub api_key: String,
+    running: Running,
+    folder: PathBuf,
+}
+
+impl Instance {
+    /// Starts it.
+    pub async fn start(
+        sim: &Sim,
+        listen: Option<SocketAddr>,
+        clock: SharedClock,
+    ) -> anyhow::Result<Self> {
+        let folder =
+            std::env::temp_dir().join(format!("unhook-demo-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir_all(&folder)?;
+        let listen = match listen {
+            Some(listen) => listen,
+            // The add-on's tokens name the exact address, so it is chosen first.
+            None => std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?,
+        };
+        let config = Config::parse(&settings(sim, listen, &folder)?)?;
+        let app = start::build_app(config, clock, None).await?;
+        let api_key = make_key(&app).await?;
+        let running = start::start(app.clone()).await?;
+        Ok(Self {
+            url: running.url.clone(),
+            app,
+            api_key,
+            running,
+            folder,
+        })
+    }
+
+    /// Stops it and throws its data away.
+    pub async fn stop(self) {
+        self.running.stop().await;
+        if let Err(error) = std::fs::remove_dir_all(&self.folder) {
+            tracing::warn!(%error, "the demo's folder is left behind");
+        }
+    }
+}
+
+/// The configuration of the demo, as the TOML that an administrator would write.
+pub fn settings(sim: &Sim, listen: SocketAddr, folder: &std::path::Path) -> anyhow::Result<String> {
+    let base = sim.base_url();
+    let url = format!("http://{listen}");
+    let smtp = sim.smtp_addr();
+    let value = serde_json::json!({
+        "server": { "listen": listen, "public_url": url },
+        "database": { "url": format!("sqlite:{}", folder.join("unhook.db").display()) },
+        "blobs": { "path": folder.join("blobs") },
+        "organisation": {
+            "name": "Northwind",
+            "domains": [GRAPH_DOMAIN, GMAIL_DOMAIN],
+        },
+        "graph": {
+            "tenant_id": sim.tenant_id(),
+            "client_id": sim.client_id(),
+            "client_secret": sim.client_secret(),
+            "base_url": format!("{base}/v1.0"),
+            "authority_url": base,
+        },
+        "google": {
+            "service_account": sim.service_account_json(),
+            "admin_subject": sim.admin_subject(),
+            "base_url": base,
+            "token_url": format!("{base}/token"),
+        },
+        "reporters": {
+            "entra": {
+                "tenant_id": sim.tenant_id(),
+                "audiences": [sim.reporter_audience()],
+                "clients": [sim.addin_client_id()],
+                "scope": REPORTER_SCOPE,
+                "jwks_url": format!("{base}/{}/discovery/v2.0/keys", sim.tenant_id()),
+            },
+            "google": {
+                "audiences": [sim.google_audience()],
+                "hosted_domains": [GMAIL_DOMAIN],
+                "jwks_url": format!("{base}/oauth2/v3/certs"),
+                "addon_service_account_email": sim.addon_account_email(),
+                "addon_base_url": url,
+            },
+        },
+        "policy": { "trusted_authserv_ids": [
+            format!("mx.{GRAPH_DOMAIN}"), format!("mx.{GMAIL_DOMAIN}"), "*",
+        ] },
+        "notify": {
+            "from": format!("security@{GRAPH_DOMAIN}"),
+            "from_name": "Northwind Security",
+            "via": { "graph": "smtp", "gmail": "insert" },
+            "smtp": { "host": smtp.ip().to_string(), "port": smtp.port(), "tls": "none" },
+        },
+        "log": { "level": "warn" },
+    });
+    Ok(toml::to_string(&value)?)
+}
+
+async fn make_key(app: &App) -> anyhow::Result<String> {
+    let now = app.clock.now();
+    let made = api_key::generate(&mut rand::rng());
+    let row = ApiKeyRow {
+        id: crate::domain::ApiKeyId::new(now),
+        tenant: app.tenant,
+        name: "demo".to_owned(),
+        hash: hex::encode(made.hash.as_bytes()),
+        scopes: Scope::Admin.to_string(),
+        created_at: now,
+        expires_at: now + chrono::TimeDelta::days(1),
+        revoked_at: None,
+    };
+    let tx = app.store.begin().await?;
+    tx.of(app.tenant).insert_api_key(&row).await?;
+    tx.commit().await?;
+    Ok(made.secret.expose_secret().to_owned())
+}

@@ -1,0 +1,3 @@
+//! Background work that needs a person.
+
+pub(in crate::http) mod parked;

@@ -1,0 +1,40 @@
+//! `POST /api/v1/pulls/{id}/restore`: put one copy back.
+
+use actix_web::{HttpResponse, post, web};
+
+use crate::{
+    domain::PullId,
+    http::{
+        Problem, State,
+        api::{
+            Asked,
+            analyst::{By, ChangePulls},
+        },
+        problem::Document,
+    },
+    remediation::undo::restore_copy,
+};
+
+/// Put one copy back (scope `pulls:write`)
+///
+/// With folder or labels, read and flag state. Asking again changes nothing.
+#[utoipa::path(
+    tag = "campaigns",
+    operation_id = "pull_restore",
+    security(("api_key" = ["pulls:write"])),
+    params(("id" = String, Path, description = "`pul_…`")),
+    responses(
+        (status = 202, description = "Recorded; the workers carry it out", body = Asked),
+        (status = 404, description = "There is none", body = Document, content_type = "application/problem+json"),
+    )
+)]
+#[post("/api/v1/pulls/{id}/restore")]
+pub(in crate::http) async fn restore(
+    state: web::Data<State>,
+    by: By<ChangePulls>,
+    id: web::Path<PullId>,
+) -> Result<HttpResponse, Problem> {
+    restore_copy(&state.app, *id, &by.actor()).await?;
+    state.wake.notify();
+    Ok(HttpResponse::Accepted().json(Asked::of(&state, "pulls", *id)))
+}

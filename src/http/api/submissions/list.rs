@@ -1,0 +1,79 @@
+//! `GET /api/v1/submissions`: the queue.
+
+use actix_web::{get, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::view::SubmissionSummary;
+use crate::{
+    domain::{CampaignId, SubmissionId, Verdict},
+    http::{
+        Problem, State,
+        api::{
+            analyst::{By, ReadSubmissions},
+            page::page,
+            words::VerdictWord,
+        },
+    },
+    store::submission::SubmissionFilter,
+};
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct Params {
+    /// Only those with this verdict.
+    #[param(value_type = Option<VerdictWord>)]
+    verdict: Option<Verdict>,
+    /// Only those that wait for a person (`true`).
+    needs_review: Option<bool>,
+    /// Only those of this campaign, `cmp_…`.
+    #[param(value_type = Option<String>)]
+    campaign: Option<CampaignId>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// Rows on the page, 1 to 200; 50 when absent.
+    limit: Option<u64>,
+}
+
+/// A page of submissions, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct SubmissionPage {
+    items: Vec<SubmissionSummary>,
+    /// Pass as `after`; absent on the last page.
+    next: Option<String>,
+}
+
+/// The queue (scope `submissions:read`)
+#[utoipa::path(
+    tag = "submissions",
+    operation_id = "submission_list",
+    security(("api_key" = ["submissions:read"])),
+    params(Params),
+    responses((status = 200, description = "Newest first", body = SubmissionPage))
+)]
+#[get("/api/v1/submissions")]
+pub(in crate::http) async fn list(
+    state: web::Data<State>,
+    _by: By<ReadSubmissions>,
+    params: web::Query<Params>,
+) -> Result<web::Json<SubmissionPage>, Problem> {
+    let params = params.into_inner();
+    let page = page::<SubmissionId>(params.after, params.limit)?;
+    let filter = SubmissionFilter {
+        verdict: params.verdict,
+        needs_review: params.needs_review.unwrap_or_default(),
+        campaign: params.campaign,
+    };
+    let found = state
+        .app
+        .store
+        .read(state.app.tenant)
+        .submissions(&filter, &page)
+        .await?;
+    let found = found.map(|s| SubmissionSummary::from(&s));
+    Ok(web::Json(SubmissionPage {
+        items: found.items,
+        next: found.next,
+    }))
+}

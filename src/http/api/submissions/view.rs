@@ -1,0 +1,125 @@
+//! Submissions and their reports as analysts see them.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{
+        CampaignId, EvidenceState, MailboxAddress, ReportClient, ReportId, ReportReason,
+        ReportStatus, SubmissionId, Verdict, VerdictSource,
+    },
+    http::api::words::{ClientWord, EvidenceWord, ReasonWord, StatusWord, VerdictWord},
+    store::{report::Report, submission::Submission},
+};
+
+/// A submission in a list. Subject and sender are a stranger's words.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct SubmissionSummary {
+    /// `sub_…`
+    #[schema(value_type = String)]
+    id: SubmissionId,
+    /// The attack it belongs to, `cmp_…`.
+    #[schema(value_type = Option<String>)]
+    campaign: Option<CampaignId>,
+    /// Subject as sent; untrusted.
+    subject: Option<String>,
+    /// Sender as claimed; untrusted.
+    sender: Option<String>,
+    /// The mailbox it lies in.
+    #[schema(value_type = Option<String>)]
+    mailbox: Option<MailboxAddress>,
+    /// How far the server got at fetching it.
+    #[schema(value_type = EvidenceWord)]
+    evidence: EvidenceState,
+    /// The verdict in force; absent until it is judged.
+    #[schema(value_type = Option<VerdictWord>)]
+    verdict: Option<Verdict>,
+    /// Who decided: `policy` or `analyst`.
+    #[schema(value_type = Option<String>)]
+    verdict_source: Option<VerdictSource>,
+    /// Probability that it is malicious, 0 to 1.
+    score: Option<f64>,
+    /// Whether a person has to look.
+    needs_review: bool,
+    /// How many people reported it.
+    reports: i32,
+    /// When the platform received the message.
+    message_received_at: Option<DateTime<Utc>>,
+    /// When it was first reported.
+    created_at: DateTime<Utc>,
+    /// When it last changed.
+    updated_at: DateTime<Utc>,
+}
+
+impl From<&Submission> for SubmissionSummary {
+    fn from(s: &Submission) -> Self {
+        Self {
+            id: s.id,
+            campaign: s.campaign,
+            subject: s.subject.clone(),
+            sender: s.sender.clone(),
+            mailbox: s.mailbox.clone(),
+            evidence: s.evidence,
+            verdict: s.verdict,
+            verdict_source: s.verdict_source,
+            score: s.assessment.as_ref().map(|a| a.score),
+            needs_review: s.verdict.is_none_or(Verdict::needs_review),
+            reports: s.reports,
+            message_received_at: s.message_received_at,
+            created_at: s.created_at,
+            updated_at: s.updated_at,
+        }
+    }
+}
+
+/// One person's report of a submission.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct ReportOfSubmission {
+    /// `rpt_…`
+    #[schema(value_type = String)]
+    id: ReportId,
+    /// Which client sent it.
+    #[schema(value_type = ClientWord)]
+    client: ReportClient,
+    /// Stable identity of the person.
+    reporter: String,
+    /// Their directory address, once looked up.
+    #[schema(value_type = Option<String>)]
+    reporter_address: Option<MailboxAddress>,
+    /// A guest's report carries no weight.
+    guest: bool,
+    /// Why.
+    #[schema(value_type = Option<ReasonWord>)]
+    reason: Option<ReportReason>,
+    /// Their own words; untrusted.
+    comment: Option<String>,
+    /// SHA-256 of the bytes the client sent, if it sent any.
+    upload_sha256: Option<String>,
+    /// What they are told.
+    #[schema(value_type = StatusWord)]
+    status: ReportStatus,
+    /// The verdict they were told.
+    #[schema(value_type = Option<VerdictWord>)]
+    outcome: Option<Verdict>,
+    /// When it was received.
+    received_at: DateTime<Utc>,
+}
+
+impl From<Report> for ReportOfSubmission {
+    fn from(r: Report) -> Self {
+        Self {
+            id: r.id,
+            client: r.client,
+            reporter: r.reporter,
+            reporter_address: r.reporter_address,
+            guest: r.guest,
+            reason: r.reason,
+            comment: r.comment,
+            upload_sha256: r.upload_sha256,
+            status: r.status,
+            outcome: r.outcome,
+            received_at: r.received_at,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The quarantine of a mailbox: a hidden label, made when it is first needed.
+
+use google_gmail1::api::Label;
+
+use super::{GmailMail, side_by_side, wire::SCOPE};
+use crate::{
+    domain::MailboxRef,
+    mailbox::{MailboxError, wire::Effect},
+};
+
+impl GmailMail {
+    pub(super) async fn quarantines(
+        &self,
+        mailboxes: &[MailboxRef],
+    ) -> Vec<Result<String, MailboxError>> {
+        side_by_side(
+            mailboxes
+                .iter()
+                .map(|mailbox| self.quarantine_label(mailbox)),
+        )
+        .await
+    }
+
+    async fn quarantine_label(&self, mailbox: &MailboxRef) -> Result<String, MailboxError> {
+        if let Some(label) = self.quarantines.get(mailbox.key()) {
+            return Ok(label);
+        }
+        let label = match self.create(mailbox).await {
+            Err(MailboxError::Rejected { status: 409, .. }) => self.existing(mailbox).await?,
+            made => made?,
+        };
+        self.quarantines.put(mailbox.key(), &label);
+        Ok(label)
+    }
+
+    async fn create(&self, mailbox: &MailboxRef) -> Result<String, MailboxError> {
+        let made = self
+            .wire
+            .call(mailbox, Effect::Change, |hub, watch| {
+                let label = Label {
+                    name: Some(self.label_name.clone()),
+                    label_list_visibility: Some("labelHide".to_owned()),
+                    message_list_visibility: Some("hide".to_owned()),
+                    ..Label::default()
+                };
+                Box::pin(
+                    hub.users()
+                        .labels_create(label, mailbox.key())
+                        .add_scope(SCOPE)
+                        .delegate(watch)
+                        .doit(),
+                )
+            })
+            .await?;
+        made.id.filter(|id| !id.is_empty()).ok_or_else(|| {
+            // Made or not: asking again answers 409, and then it is looked up.
+            MailboxError::OutcomeUnknown("label has no id".to_owned())
+        })
+    }
+
+    async fn existing(&self, mailbox: &MailboxRef) -> Result<String, MailboxError> {
+        self.labels(mailbox)
+            .await?
+            .into_iter()
+            .find(|label| label.name.as_deref() == Some(&self.label_name))
+            .and_then(|label| label.id)
+            // Named as existing and not listed: being made or removed just now.
+            .ok_or_else(|| MailboxError::Unavailable("quarantine label".to_owned()))
+    }
+
+    /// All labels of a mailbox, the system's included.
+    pub(super) async fn labels(&self, mailbox: &MailboxRef) -> Result<Vec<Label>, MailboxError> {
+        let answer = self
+            .wire
+            .call(mailbox, Effect::Read, |hub, watch| {
+                Box::pin(
+                    hub.users()
+                        .labels_list(mailbox.key())
+                        .add_scope(SCOPE)
+                        .delegate(watch)
+                        .doit(),
+                )
+            })
+            .await?;
+        Ok(answer.labels.unwrap_or_default())
+    }
+}

@@ -1,0 +1,102 @@
+//! One request to Graph and one answer, alone or as a part of a `$batch`.
+
+use std::time::Duration;
+
+use graph_rs_sdk::http::Method;
+use serde_json::{Value, json};
+
+use super::{path::Path, refusal};
+use crate::mailbox::{MailboxError, wire::Effect};
+
+/// Immutable ids survive the move into quarantine.
+pub(super) const PREFER: &str = "IdType=\"ImmutableId\"";
+
+/// One request.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// The mailbox whose lane it takes; none for the directory.
+    pub(super) mailbox: Option<String>,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) body: Option<Value>,
+    pub(super) effect: Effect,
+    pub(super) eventual: bool,
+}
+
+/// One answer, of whatever status.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) wait: Option<Duration>,
+    pub(super) body: Value,
+}
+
+impl Call {
+    pub(super) fn get(mailbox: &str, path: &Path) -> Self {
+        Self::new(Some(mailbox), Method::GET, path, None, Effect::Read)
+    }
+
+    pub(super) fn change(mailbox: &str, method: Method, path: &Path, body: Value) -> Self {
+        Self::new(Some(mailbox), method, path, Some(body), Effect::Change)
+    }
+
+    /// A look into the directory, as an advanced query where `eventual`.
+    pub(super) fn directory(path: &Path, eventual: bool) -> Self {
+        Self {
+            eventual,
+            ..Self::new(None, Method::GET, path, None, Effect::Read)
+        }
+    }
+
+    fn new(
+        mailbox: Option<&str>,
+        method: Method,
+        path: &Path,
+        body: Option<Value>,
+        effect: Effect,
+    ) -> Self {
+        Self {
+            mailbox: mailbox.map(str::to_owned),
+            method,
+            path: path.as_str().to_owned(),
+            body,
+            effect,
+            eventual: false,
+        }
+    }
+
+    pub(super) fn part(&self, id: usize) -> Value {
+        let mut headers = json!({ "Prefer": PREFER });
+        if let (Some(_), Some(map)) = (&self.body, headers.as_object_mut()) {
+            map.insert("Content-Type".to_owned(), json!("application/json"));
+        }
+        let mut part = json!({
+            "id": id.to_string(),
+            "method": self.method.as_str(),
+            "url": self.path,
+            "headers": headers,
+        });
+        if let (Some(body), Some(map)) = (&self.body, part.as_object_mut()) {
+            map.insert("body".to_owned(), body.clone());
+        }
+        part
+    }
+}
+
+impl Answer {
+    /// The body of a 2xx answer.
+    pub(super) fn ok(self, effect: Effect) -> Result<Value, MailboxError> {
+        if (200..300).contains(&self.status) {
+            return Ok(self.body);
+        }
+        Err(refusal::meaning(self.status, &self.body, self.wait, effect))
+    }
+
+    pub(super) const fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(super) fn code(&self) -> &str {
+        refusal::code(&self.body)
+    }
+}

@@ -1,0 +1,102 @@
+//! The quarantine of a mailbox: a hidden folder beside Inbox, made when it is
+//! first needed.
+
+use graph_rs_sdk::http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    GraphMail,
+    call::Call,
+    message,
+    path::{Path, quoted},
+};
+use crate::{
+    domain::MailboxRef,
+    mailbox::{MailboxError, wire, wire::Effect},
+};
+
+impl GraphMail {
+    pub(super) async fn quarantines(
+        &self,
+        mailboxes: &[MailboxRef],
+    ) -> Vec<Result<String, MailboxError>> {
+        let mut folders: Vec<Option<Result<String, MailboxError>>> = mailboxes
+            .iter()
+            .map(|mailbox| self.quarantines.get(mailbox.key()).map(Ok))
+            .collect();
+        let missing: Vec<usize> = (0..mailboxes.len())
+            .filter(|at| folders.get(*at).is_some_and(Option::is_none))
+            .collect();
+        let calls = missing
+            .iter()
+            .filter_map(|at| mailboxes.get(*at))
+            .map(|mailbox| self.create(mailbox))
+            .collect();
+        let answers = self.wire.batch(calls).await;
+        for (at, answer) in missing.into_iter().zip(answers) {
+            let (Some(mailbox), Some(slot)) = (mailboxes.get(at), folders.get_mut(at)) else {
+                continue;
+            };
+            let made = match answer {
+                Ok(answer) if answer.status() == 409 => self.existing(mailbox).await,
+                Ok(answer) => answer.ok(Effect::Change).and_then(|body| id(&body)),
+                Err(error) => Err(error),
+            };
+            if let Ok(folder) = &made {
+                self.quarantines.put(mailbox.key(), folder);
+            }
+            *slot = Some(made);
+        }
+        folders
+            .into_iter()
+            .map(|folder| {
+                folder.unwrap_or_else(|| Err(MailboxError::Malformed("no answer".to_owned())))
+            })
+            .collect()
+    }
+
+    fn create(&self, mailbox: &MailboxRef) -> Call {
+        let path = Path::new(&["users", mailbox.key(), "mailFolders"]);
+        // Whether a folder is hidden can be set only when it is made.
+        let body = json!({ "displayName": self.folder_name, "isHidden": true });
+        Call::change(mailbox.key(), Method::POST, &path, body)
+    }
+
+    /// The folder of our name that was made before.
+    async fn existing(&self, mailbox: &MailboxRef) -> Result<String, MailboxError> {
+        let filter = format!("displayName eq {}", quoted(&self.folder_name));
+        let path = Path::new(&["users", mailbox.key(), "mailFolders"])
+            .ask("includeHiddenFolders", "true")
+            .ask("$filter", &filter)
+            .ask("$select", "id,displayName")
+            .ask("$top", "100");
+        let call = Call::get(mailbox.key(), &path);
+        let mut body = self.wire.one(&call).await?.ok(Effect::Read)?;
+        for _ in 0..wire::PAGE_LIMIT {
+            let (folders, next) = message::page(body)?;
+            let ours = folders
+                .iter()
+                .find(|f| f.get("displayName").and_then(Value::as_str) == Some(&self.folder_name));
+            match (ours, next) {
+                (Some(folder), _) => return id(folder),
+                (None, Some(link)) => {
+                    body = self.wire.page(Some(mailbox.key()), &link, false).await?;
+                }
+                (None, None) => {
+                    // Named as existing and not listed: being made or removed just now.
+                    return Err(MailboxError::Unavailable("quarantine folder".to_owned()));
+                }
+            }
+        }
+        Err(MailboxError::Malformed("pages do not end".to_owned()))
+    }
+}
+
+fn id(folder: &Value) -> Result<String, MailboxError> {
+    folder
+        .get("id")
+        .and_then(Value::as_str)
+        .filter(|id| (1..=1024).contains(&id.len()))
+        .map(str::to_owned)
+        .ok_or_else(|| MailboxError::Malformed("folder has no id".to_owned()))
+}

@@ -1,0 +1,442 @@
+//! The walk over a message's MIME structure.
+//!
+//! mail-parser reads the header blocks; the structure is walked here, because
+//! its own walk has no bound on nesting and keeps nested messages as a tree
+//! whose release recurses. One pass per level, at most [`Limits::depth`] levels.
+
+use mail_parser::{ContentType, HeaderName};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Attachment, AuthResults, Defect, HtmlView, Limits, ListHeaders, NestedMessage, ParsedMessage,
+    Untrusted, decode, header::Block,
+};
+
+/// What all messages of one walk share.
+pub(super) struct Walk<'l> {
+    limits: &'l Limits,
+    parts: usize,
+    nested: Vec<NestedMessage>,
+}
+
+/// What one message gathers.
+#[derive(Default)]
+struct Gathered {
+    text: String,
+    html: String,
+    attachments: Vec<Attachment>,
+    defects: Vec<Defect>,
+    has_text: bool,
+    has_html: bool,
+}
+
+/// Parses bytes into a message. Infallible; see [`Limits`] and [`Defect`].
+#[must_use]
+pub fn parse(raw: &[u8], limits: &Limits) -> ParsedMessage {
+    let mut walk = Walk {
+        limits,
+        parts: 0,
+        nested: Vec::new(),
+    };
+    let read = raw.get(..limits.bytes).unwrap_or(raw);
+    let mut message = walk.message(without_envelope(read), 0);
+    message.size = raw.len() as u64;
+    message.sha256 = hex::encode(Sha256::digest(raw));
+    if read.len() < raw.len() {
+        message.defects.push(Defect::Truncated);
+        message.defects.push(Defect::OversizeBody);
+    }
+    if read.contains(&0) {
+        message.defects.push(Defect::NulBytes);
+    }
+    message.nested = walk.nested;
+    message.defects.sort();
+    message.defects.dedup();
+    if message.ambiguous() {
+        let excerpt = read.get(..limits.text_bytes).unwrap_or(read);
+        let view = String::from_utf8_lossy(excerpt).replace('\0', "");
+        message.raw_view = Some(Untrusted::new(view));
+    }
+    message
+}
+
+/// Skips a byte order mark, leading blank lines and an mbox "From " line.
+fn without_envelope(raw: &[u8]) -> &[u8] {
+    let mut rest = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
+    while let [b'\r' | b'\n', tail @ ..] = rest {
+        rest = tail;
+    }
+    if rest.starts_with(b"From ") || rest.starts_with(b">From ") {
+        let end = rest.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    rest
+}
+
+impl Walk<'_> {
+    fn message(&mut self, raw: &[u8], depth: usize) -> ParsedMessage {
+        let mut gathered = Gathered::default();
+        let block = Block::split(raw, self.limits, &mut gathered.defects);
+        if !block.is_mail() {
+            gathered.defects.push(Defect::NotMail);
+        }
+        self.part(&block, depth, false, &mut gathered);
+        self.assemble(&block, gathered)
+    }
+
+    fn assemble(&self, block: &Block<'_>, mut gathered: Gathered) -> ParsedMessage {
+        let limits = self.limits;
+        let from = block.people(&HeaderName::From, limits);
+        if from.len() > 1 {
+            gathered.defects.push(Defect::MultipleFrom);
+        }
+        let view = gathered
+            .has_html
+            .then(|| HtmlView::of(&gathered.html, limits));
+        if view.as_ref().is_some_and(|v| v.links_dropped) {
+            gathered.defects.push(Defect::TooManyLinks);
+        }
+        ParsedMessage {
+            size: 0,
+            sha256: String::new(),
+            message_id: block.ids(&HeaderName::MessageId, 1).pop(),
+            in_reply_to: block.ids(&HeaderName::InReplyTo, 10),
+            references: block.ids(&HeaderName::References, limits.references),
+            from,
+            sender: block.people(&HeaderName::Sender, limits),
+            reply_to: block.people(&HeaderName::ReplyTo, limits),
+            to: block.people(&HeaderName::To, limits),
+            cc: block.people(&HeaderName::Cc, limits),
+            subject: Untrusted::new(block.text(&HeaderName::Subject, limits).unwrap_or_default()),
+            date: block.date(),
+            authentication_results: block
+                .raw("authentication-results", 4_000)
+                .iter()
+                .take(8)
+                .map(|value| AuthResults::parse(value))
+                .collect(),
+            list: ListHeaders::of(block),
+            text: gathered.has_text.then(|| Untrusted::new(gathered.text)),
+            html: gathered.has_html.then(|| Untrusted::new(gathered.html)),
+            view,
+            attachments: gathered.attachments,
+            nested: Vec::new(),
+            defects: gathered.defects,
+            raw_view: None,
+        }
+    }
+
+    fn part(&mut self, block: &Block<'_>, depth: usize, in_digest: bool, into: &mut Gathered) {
+        self.parts += 1;
+        if self.parts > self.limits.parts {
+            into.defects.push(Defect::TooManyParts);
+            return;
+        }
+        if depth > self.limits.depth {
+            into.defects.push(Defect::TooDeep);
+            return;
+        }
+        let kinds = block.content_types();
+        let encoding = block.transfer_encoding();
+        let multipart = kinds.iter().find(|k| {
+            k.ctype() == "multipart" && k.attribute("boundary").is_some_and(|b| !b.is_empty())
+        });
+        if let Some(kind) = multipart {
+            let boundary = kind.attribute("boundary").unwrap_or_default();
+            let digest = kind.subtype() == Some("digest");
+            if self.multipart(
+                block.body,
+                boundary,
+                encoding.as_deref(),
+                (depth, digest),
+                into,
+            ) {
+                return;
+            }
+            into.defects.push(Defect::AmbiguousMime);
+        } else if kinds.iter().any(|k| k.ctype() == "multipart") {
+            into.defects.push(Defect::AmbiguousMime);
+        }
+        let body = self.decoded(block.body, encoding.as_deref(), into);
+        let kind = pick(&kinds);
+        let is_message = match kind {
+            Some(k) => k.ctype() == "message" && matches!(k.subtype(), Some("rfc822" | "global")),
+            None => in_digest && kinds.is_empty(),
+        };
+        if kind.is_some_and(|k| k.ctype() == "message" && k.subtype() == Some("partial")) {
+            into.defects.push(Defect::AmbiguousMime);
+        }
+        if is_message {
+            self.nest(&body, depth, into);
+            return;
+        }
+        self.leaf(block, kind, &body, depth, into);
+    }
+
+    /// Walks the children; false when the boundary never stands in the body.
+    fn multipart(
+        &mut self,
+        body: &[u8],
+        boundary: &str,
+        encoding: Option<&str>,
+        (depth, digest): (usize, bool),
+        into: &mut Gathered,
+    ) -> bool {
+        let decoded;
+        let mut body = body;
+        if matches!(encoding, Some("base64" | "quoted-printable")) {
+            // forbidden for a multipart; some programs decode it, others do not
+            into.defects.push(Defect::AmbiguousMime);
+            if children(body, boundary, 1).0.is_empty() {
+                decoded = self.decoded(body, encoding, into);
+                body = &decoded;
+            }
+        }
+        let room = self.limits.parts.saturating_sub(self.parts) + 1;
+        let (found, closed) = children(body, boundary, room);
+        if found.is_empty() {
+            return false;
+        }
+        if !closed {
+            into.defects.push(Defect::Truncated);
+        }
+        for child in found {
+            let block = Block::split(child, self.limits, &mut into.defects);
+            self.part(&block, depth + 1, digest, into);
+            if self.parts > self.limits.parts {
+                break;
+            }
+        }
+        true
+    }
+
+    fn decoded(&self, body: &[u8], encoding: Option<&str>, into: &mut Gathered) -> Vec<u8> {
+        let decoded = match encoding {
+            Some("base64") => decode::base64(body),
+            Some("quoted-printable") => decode::quoted_printable(body),
+            _ => return body.to_vec(),
+        };
+        if decoded.damaged {
+            into.defects.push(Defect::BadEncoding);
+        }
+        if decoded.ambiguous {
+            into.defects.push(Defect::AmbiguousMime);
+        }
+        decoded.bytes
+    }
+
+    fn nest(&mut self, raw: &[u8], depth: usize, into: &mut Gathered) {
+        if depth >= self.limits.depth {
+            into.defects.push(Defect::TooDeep);
+            return;
+        }
+        let at = self.nested.len();
+        let mut message = self.message(without_envelope(raw), depth + 1);
+        message.size = raw.len() as u64;
+        message.sha256 = hex::encode(Sha256::digest(raw));
+        // what makes an inner message ambiguous makes the outer one so
+        let inner = message.defects.iter().filter(|d| {
+            d.is_ambiguous() && !matches!(d, Defect::NotMail | Defect::DuplicateHeader(_))
+        });
+        into.defects.extend(inner.cloned());
+        self.nested.insert(
+            at.min(self.nested.len()),
+            NestedMessage {
+                depth: depth + 1,
+                message: Box::new(message),
+            },
+        );
+    }
+
+    fn leaf(
+        &mut self,
+        block: &Block<'_>,
+        kind: Option<&ContentType<'_>>,
+        body: &[u8],
+        depth: usize,
+        into: &mut Gathered,
+    ) {
+        let media = kind.map_or_else(
+            || "text/plain".to_owned(),
+            |k| format!("{}/{}", k.ctype(), k.subtype().unwrap_or("plain")).to_ascii_lowercase(),
+        );
+        let disposition = block.disposition();
+        let name = file_name(disposition, kind, self.limits.value_chars);
+        let attached = disposition.is_some_and(ContentType::is_attachment);
+        let charset = kind.and_then(|k| k.attribute("charset"));
+        let is_body = !attached
+            && matches!(media.as_str(), "text/plain" | "text/html")
+            && (name.is_none() || disposition.is_some_and(ContentType::is_inline));
+        // a text part without headers of its own at the root is the body
+        if is_body || (media.starts_with("multipart/") && !attached) {
+            let looks_html = media == "text/html" || looks_like_html(body);
+            let text = self.text(body, charset, into);
+            let (target, flag) = if media == "text/html" || (media != "text/plain" && looks_html) {
+                (&mut into.html, &mut into.has_html)
+            } else {
+                (&mut into.text, &mut into.has_text)
+            };
+            *flag = true;
+            if !target.is_empty() {
+                target.push('\n');
+            }
+            if target.len() + text.len() > self.limits.text_bytes {
+                into.defects.push(Defect::OversizeBody);
+            }
+            let room = self.limits.text_bytes.saturating_sub(target.len());
+            let end = (0..=room.min(text.len()))
+                .rev()
+                .find(|at| text.is_char_boundary(*at));
+            target.push_str(text.get(..end.unwrap_or_default()).unwrap_or_default());
+            return;
+        }
+        self.attach(media, name, charset, body, depth, into);
+    }
+
+    fn attach(
+        &mut self,
+        media: String,
+        name: Option<String>,
+        charset: Option<&str>,
+        body: &[u8],
+        depth: usize,
+        into: &mut Gathered,
+    ) {
+        if into.attachments.len() >= self.limits.attachments {
+            into.defects.push(Defect::TooManyAttachments);
+            return;
+        }
+        let lower = name.as_deref().unwrap_or_default().to_lowercase();
+        if lower.ends_with(".eml") && !body.is_empty() {
+            self.nest(body, depth, into);
+        }
+        let textual = media.starts_with("text/")
+            || media.contains("xml")
+            || [
+                ".htm", ".html", ".shtml", ".xhtml", ".svg", ".ics", ".txt", ".url",
+            ]
+            .iter()
+            .any(|end| lower.trim_end().ends_with(end))
+            || looks_like_html(body);
+        let text = textual.then(|| {
+            let cut = body.get(..256 << 10).unwrap_or(body);
+            Untrusted::new(decode::text(cut, charset).0.replace('\0', ""))
+        });
+        into.attachments.push(Attachment {
+            name: name.map(Untrusted::new),
+            media_type: media.chars().take(120).collect(),
+            size: body.len() as u64,
+            sha256: hex::encode(Sha256::digest(body)),
+            is_html: looks_like_html(body),
+            magic: body.get(..8).unwrap_or(body).to_vec(),
+            text,
+        });
+    }
+
+    fn text(&self, body: &[u8], charset: Option<&str>, into: &mut Gathered) -> String {
+        let cut = body.get(..self.limits.text_bytes).unwrap_or(body);
+        if cut.len() < body.len() {
+            into.defects.push(Defect::OversizeBody);
+        }
+        let (text, unknown) = decode::text(cut, charset);
+        if unknown {
+            into.defects.push(Defect::UnknownCharset);
+        }
+        text.replace('\0', "")
+    }
+}
+
+/// Of several content types the one that shows most: HTML before the first.
+fn pick<'k, 'c>(kinds: &[&'k ContentType<'c>]) -> Option<&'k ContentType<'c>> {
+    kinds
+        .iter()
+        .find(|k| k.ctype() == "text" && k.subtype() == Some("html"))
+        .or_else(|| kinds.first())
+        .copied()
+}
+
+fn looks_like_html(body: &[u8]) -> bool {
+    let head: Vec<u8> = body
+        .get(..1_024)
+        .unwrap_or(body)
+        .iter()
+        .map(u8::to_ascii_lowercase)
+        .collect();
+    let head = String::from_utf8_lossy(&head);
+    let start = head.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    start.starts_with("<!doctype html")
+        || start.starts_with("<html")
+        || head.contains("<script")
+        || head.contains("<body")
+}
+
+fn file_name(
+    disposition: Option<&ContentType<'_>>,
+    kind: Option<&ContentType<'_>>,
+    max_chars: usize,
+) -> Option<String> {
+    let name = disposition
+        .and_then(|d| d.attribute("filename"))
+        .or_else(|| kind.and_then(|k| k.attribute("name")))?;
+    let name: String = name
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(max_chars.min(255))
+        .collect();
+    (!name.trim().is_empty()).then_some(name)
+}
+
+/// The children between delimiter lines, at most `most`, and whether the closing
+/// delimiter was found.
+fn children<'b>(body: &'b [u8], boundary: &str, most: usize) -> (Vec<&'b [u8]>, bool) {
+    let boundary = boundary.trim_end().as_bytes();
+    let mut found = Vec::new();
+    let mut open: Option<usize> = None;
+    let mut line_start = 0;
+    while line_start < body.len() {
+        let rest = body.get(line_start..).unwrap_or_default();
+        let line_end = rest
+            .iter()
+            .position(|b| *b == b'\n')
+            .map_or(body.len(), |at| line_start + at + 1);
+        let line = body.get(line_start..line_end).unwrap_or_default();
+        if let Some(closing) = delimiter(line, boundary) {
+            if let Some(start) = open {
+                found.push(without_line_end(
+                    body.get(start..line_start).unwrap_or_default(),
+                ));
+            }
+            if closing {
+                return (found, true);
+            }
+            if found.len() >= most {
+                return (found, true);
+            }
+            open = Some(line_end);
+        }
+        line_start = line_end;
+    }
+    if let Some(start) = open {
+        found.push(body.get(start..).unwrap_or_default());
+    }
+    (found, false)
+}
+
+/// Whether a line is a delimiter, and whether it closes.
+fn delimiter(line: &[u8], boundary: &[u8]) -> Option<bool> {
+    let tail = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
+    if tail.starts_with(b"--") {
+        return Some(true);
+    }
+    tail.iter()
+        .all(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
+        .then_some(false)
+}
+
+fn without_line_end(part: &[u8]) -> &[u8] {
+    let part = part.strip_suffix(b"\n").unwrap_or(part);
+    part.strip_suffix(b"\r").unwrap_or(part)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! The close step: when the search is through and every copy is at rest, counts
+//! what came of it and has the reporters thanked.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::reconcile::lease_end;
+use crate::{
+    app::App,
+    domain::RemediationId,
+    jobs::{self, JobError, Work},
+    store::{event::Event, job::Lease, remediation::RemediationState},
+    triage::thank,
+};
+
+/// See the module.
+pub struct Close(pub Arc<App>);
+
+#[async_trait]
+impl Work for Close {
+    fn kind(&self) -> &'static str {
+        jobs::CLOSE
+    }
+
+    async fn run(&self, lease: &Lease) -> Result<(), JobError> {
+        let app = &*self.0;
+        let id: RemediationId = lease
+            .target
+            .parse()
+            .map_err(|_| JobError::Park("its target is no remediation".into()))?;
+        let now = app.clock.now();
+        let tx = app.store.begin().await?;
+        tx.hold(lease, lease_end(now)).await?;
+        let rows = tx.of(app.tenant);
+        let Some(mut remediation) = rows.remediation(id).await? else {
+            return Err(JobError::Park("its remediation is not there".into()));
+        };
+        let searched = remediation.state != RemediationState::Searching;
+        let counts = rows.count_pulls(remediation.campaign).await?;
+        if searched && counts.pending == 0 {
+            if remediation.state != RemediationState::Closed {
+                remediation.state = RemediationState::Closed;
+                remediation.closed_at = Some(now);
+                rows.save_remediation(&remediation).await?;
+                let detail = serde_json::json!({ "copies": counts });
+                rows.record(vec![
+                    Event::new("checked", now)
+                        .of(remediation.campaign)
+                        .with(detail),
+                ])
+                .await?;
+            }
+            thank::campaign(app, &rows, remediation.campaign, now).await?;
+        }
+        tx.finish_job(lease, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! The pull step: takes the copies of a campaign that are not at rest, some at
+//! a time, until all are.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Reconciler, reconcile::lease_end};
+use crate::{
+    app::App,
+    domain::CampaignId,
+    jobs::{self, JobError, Work},
+    message::Fingerprint,
+    store::{event::Event, job::Lease},
+};
+
+/// Copies taken in one round: three full provider batches of 20.
+const ROUND: u64 = 60;
+
+/// See the module.
+pub struct Pulling(pub Arc<App>);
+
+#[async_trait]
+impl Work for Pulling {
+    fn kind(&self) -> &'static str {
+        jobs::PULL
+    }
+
+    async fn run(&self, lease: &Lease) -> Result<(), JobError> {
+        let app = &*self.0;
+        let campaign: CampaignId = lease
+            .target
+            .parse()
+            .map_err(|_| JobError::Park("its target is no campaign".into()))?;
+        let rows = app.store.read(app.tenant);
+        let Some(decision) = rows.campaign(campaign).await? else {
+            return Err(JobError::Park("its campaign is not there".into()));
+        };
+        let seed: Option<Fingerprint> = rows
+            .submission(decision.seed)
+            .await?
+            .and_then(|seed| seed.fingerprint)
+            .and_then(|print| serde_json::from_value(print).ok());
+        let Some(seed) = seed else {
+            return Err(JobError::Park(
+                "its campaign has no fingerprint to verify copies by".into(),
+            ));
+        };
+        let due = rows.due_pulls(campaign, app.clock.now(), ROUND).await?;
+        let rest = Reconciler {
+            app,
+            lease,
+            seed: Some(&seed),
+        }
+        .settle(due)
+        .await?;
+
+        let now = app.clock.now();
+        let remediation = rows.remediation_of(campaign).await?;
+        let tx = app.store.begin().await?;
+        tx.hold(lease, lease_end(now)).await?;
+        let mut events = Vec::new();
+        for (kind, n) in [("pulled", rest.pulled), ("restored", rest.restored)] {
+            if n > 0 {
+                let detail = serde_json::json!({ "copies": n });
+                events.push(Event::new(kind, now).of(campaign).with(detail));
+            }
+        }
+        tx.of(app.tenant).record(events).await?;
+        match tx.of(app.tenant).next_pull_due(campaign).await? {
+            Some(due) => tx.repeat_job(lease, due.max(now)).await?,
+            None => {
+                if let Some(remediation) = remediation {
+                    let close = jobs::close(remediation.id, now);
+                    tx.of(app.tenant).enqueue(vec![close], now).await?;
+                }
+                tx.finish_job(lease, now).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}

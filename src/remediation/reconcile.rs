@@ -1,0 +1,407 @@
+//! Brings copies from what is to what is wanted: look, decide, record the
+//! intent, do it once, record what came of it.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    app::App,
+    domain::{
+        Desired, Effect, Locator, MailboxRef, Observed, Place, PullRole, Standing, next_effect,
+    },
+    mailbox::{
+        Content, Disposition, MailProvider, MailboxError, QuarantineMove, RestoreMove, Seen,
+    },
+    message::{self, Fingerprint, Likeness, Limits},
+    store::{StoreError, job::Lease, pull::Pull},
+};
+
+/// Failed attempts after which a copy is given up and shown as failed.
+const MAX_ATTEMPTS: i32 = 12;
+
+/// How a round ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// Copies that came to rest in quarantine.
+    pub pulled: usize,
+    /// Copies that came to rest in their place.
+    pub restored: usize,
+    /// Copies that came to rest otherwise (gone, changed, failed).
+    pub other: usize,
+}
+
+/// Brings copies to where they are wanted.
+pub struct Reconciler<'a> {
+    /// The adapters.
+    pub app: &'a App,
+    /// The job it works under; every record is refused once the lease is lost.
+    pub lease: &'a Lease,
+    /// What the copies must be like; absent while a reporter's own copy is only held.
+    pub seed: Option<&'a Fingerprint>,
+}
+
+/// A copy with what the look decided.
+struct Decided {
+    pull: Pull,
+    effect: Effect,
+    from: Option<Place>,
+}
+
+impl Reconciler<'_> {
+    /// One round over copies of one or several platforms.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a record could not be written; provider errors are
+    /// recorded on the copies themselves.
+    pub async fn settle(&self, pulls: Vec<Pull>) -> Result<Rest, StoreError> {
+        let mut rest = Rest::default();
+        let mut pulls = pulls;
+        while let Some(first) = pulls.first() {
+            let platform = first.locator.mailbox.provider;
+            let (ours, others): (Vec<_>, Vec<_>) = pulls
+                .into_iter()
+                .partition(|p| p.locator.mailbox.provider == platform);
+            pulls = others;
+            let Some(provider) = ours
+                .first()
+                .and_then(|p| self.app.mail.of(&p.locator.mailbox))
+                .cloned()
+            else {
+                self.record(
+                    ours.into_iter().map(|p| self.unconfigured(p)).collect(),
+                    &mut rest,
+                )
+                .await?;
+                continue;
+            };
+            self.round(&provider, ours, &mut rest).await?;
+        }
+        Ok(rest)
+    }
+
+    fn unconfigured(&self, mut pull: Pull) -> Pull {
+        pull.last_error = Some("its mail platform is not configured".to_owned());
+        pull.run_after = self.app.clock.now() + TimeDelta::minutes(5);
+        pull
+    }
+
+    async fn round(
+        &self,
+        provider: &Arc<dyn MailProvider>,
+        pulls: Vec<Pull>,
+        rest: &mut Rest,
+    ) -> Result<(), StoreError> {
+        let locators: Vec<Locator> = pulls.iter().map(|p| p.locator.clone()).collect();
+        let looks = provider.inspect(&locators).await;
+        let mut known = Vec::new();
+        let (mut to_quarantine, mut to_restore) = (Vec::new(), Vec::new());
+        for (pull, look) in pulls.into_iter().zip(looks) {
+            match look {
+                Err(error) => known.push(self.refused(pull, &error)),
+                Ok(seen) => {
+                    let decided = self.decide(pull, seen);
+                    match decided.effect {
+                        Effect::Quarantine => to_quarantine.push(decided),
+                        Effect::Restore => to_restore.push(decided),
+                        Effect::Settled => {}
+                        Effect::Record(observed) => {
+                            known.push(self.at_rest(decided.pull, observed))
+                        }
+                    }
+                }
+            }
+        }
+        self.record(known, rest).await?;
+        self.quarantine(provider, to_quarantine, rest).await?;
+        self.restore(provider, to_restore, rest).await
+    }
+
+    fn decide(&self, mut pull: Pull, seen: Option<Seen>) -> Decided {
+        let (standing, from) = match seen {
+            None => (Standing::Gone, None),
+            Some(seen) => {
+                let held = pull
+                    .quarantine
+                    .as_deref()
+                    .is_some_and(|q| seen.place.holds(q));
+                let standing = if held {
+                    Standing::Quarantined
+                } else {
+                    self.verify(&mut pull, &seen)
+                };
+                (standing, Some(seen.place))
+            }
+        };
+        let effect = next_effect(pull.snapshot(), standing);
+        Decided { pull, effect, from }
+    }
+
+    /// Whether what stands there is the condemned message: compared by content
+    /// with the seed right before the move, never by its id alone.
+    fn verify(&self, pull: &mut Pull, seen: &Seen) -> Standing {
+        let Some(seed) = self.seed else {
+            // The reporter's own copy, named by its id in their own mailbox: it
+            // may be held for them before anything is known of its content.
+            return Standing::Reachable;
+        };
+        let Some(print) = fingerprint_of(seen) else {
+            pull.last_error = Some("its content could not be read".to_owned());
+            return Standing::Different;
+        };
+        if print.from.as_deref() == Some(pull.locator.mailbox.address.as_str()) {
+            pull.matched_by = "the mailbox owner's own sent copy; left in place".to_owned();
+            return Standing::Different;
+        }
+        match message::compare(seed, &print) {
+            Likeness::Same { reasons } => {
+                pull.matched_by = reasons.join("; ");
+                Standing::Reachable
+            }
+            Likeness::Forward { reasons } => {
+                if pull.role == PullRole::Copy {
+                    pull.role = PullRole::Forward;
+                }
+                pull.matched_by = reasons.join("; ");
+                Standing::Reachable
+            }
+            Likeness::Different { reason } => {
+                pull.matched_by = format!("not a copy: {reason}");
+                Standing::Different
+            }
+        }
+    }
+
+    async fn quarantine(
+        &self,
+        provider: &Arc<dyn MailProvider>,
+        decided: Vec<Decided>,
+        rest: &mut Rest,
+    ) -> Result<(), StoreError> {
+        if decided.is_empty() {
+            return Ok(());
+        }
+        let mailboxes: Vec<MailboxRef> = decided
+            .iter()
+            .map(|d| d.pull.locator.mailbox.clone())
+            .collect();
+        let quarantines = provider.quarantine_of(&mailboxes).await;
+        let mut refused = Vec::new();
+        let mut intents = Vec::new();
+        for (decided, quarantine) in decided.into_iter().zip(quarantines) {
+            match (quarantine, decided.from) {
+                (Ok(quarantine), Some(from)) => {
+                    let mut pull = decided.pull;
+                    pull.observed = Observed::Moving;
+                    pull.original = Some(from);
+                    pull.quarantine = Some(quarantine);
+                    intents.push(pull);
+                }
+                (Err(error), _) => refused.push(self.refused(decided.pull, &error)),
+                (Ok(_), None) => {}
+            }
+        }
+        self.record(refused, rest).await?;
+        let intents = self.intend(intents, Desired::Pulled).await?;
+        let moves: Vec<QuarantineMove> = intents
+            .iter()
+            .filter_map(|pull| {
+                Some(QuarantineMove {
+                    locator: pull.locator.clone(),
+                    from: pull.original.clone()?,
+                    quarantine: pull.quarantine.clone()?,
+                })
+            })
+            .collect();
+        if moves.is_empty() {
+            return Ok(());
+        }
+        let outcomes = provider.quarantine(&moves).await;
+        let after = intents
+            .into_iter()
+            .zip(outcomes)
+            .map(|(pull, outcome)| match outcome {
+                Ok(place) if pull.quarantine.as_deref().is_some_and(|q| place.holds(q)) => {
+                    self.at_rest(pull, Observed::Pulled)
+                }
+                Ok(_) => self.look_again(pull, "the provider answered with another place"),
+                Err(error) => self.refused(pull, &error),
+            })
+            .collect();
+        self.record(after, rest).await
+    }
+
+    async fn restore(
+        &self,
+        provider: &Arc<dyn MailProvider>,
+        decided: Vec<Decided>,
+        rest: &mut Rest,
+    ) -> Result<(), StoreError> {
+        let intents = decided
+            .into_iter()
+            .filter(|d| d.pull.original.is_some() && d.pull.quarantine.is_some())
+            .map(|d| Pull {
+                observed: Observed::Restoring,
+                ..d.pull
+            })
+            .collect();
+        let intents = self.intend(intents, Desired::InPlace).await?;
+        let moves: Vec<RestoreMove> = intents
+            .iter()
+            .filter_map(|pull| {
+                Some(RestoreMove {
+                    locator: pull.locator.clone(),
+                    to: pull.original.clone()?,
+                    quarantine: pull.quarantine.clone()?,
+                })
+            })
+            .collect();
+        if moves.is_empty() {
+            return Ok(());
+        }
+        let outcomes = provider.restore(&moves).await;
+        let after = intents
+            .into_iter()
+            .zip(outcomes)
+            .map(|(mut pull, outcome)| match outcome {
+                Ok(restored) => {
+                    if restored.fallback_to_inbox {
+                        pull.matched_by = "its folder was gone: put into the Inbox".to_owned();
+                    }
+                    self.at_rest(pull, Observed::Restored)
+                }
+                Err(error) => self.refused(pull, &error),
+            })
+            .collect();
+        self.record(after, rest).await
+    }
+
+    /// Makes intents durable before any effect, and leaves out copies for which
+    /// something else is wanted by now.
+    async fn intend(&self, pulls: Vec<Pull>, desired: Desired) -> Result<Vec<Pull>, StoreError> {
+        if pulls.is_empty() {
+            return Ok(pulls);
+        }
+        let now = self.app.clock.now();
+        let tx = self.app.store.begin().await?;
+        tx.hold(self.lease, lease_end(now)).await?;
+        let rows = tx.of(self.app.tenant);
+        let ids: Vec<_> = pulls.iter().map(|p| p.id).collect();
+        let wanted = rows.desired_now(&ids).await?;
+        let mut intents = Vec::with_capacity(pulls.len());
+        for mut pull in pulls {
+            if wanted.get(&pull.id) != Some(&desired) {
+                continue;
+            }
+            pull.intent_at = Some(now);
+            rows.save_pull(&pull).await?;
+            intents.push(pull);
+        }
+        tx.commit().await?;
+        Ok(intents)
+    }
+
+    async fn record(&self, pulls: Vec<Pull>, rest: &mut Rest) -> Result<(), StoreError> {
+        if pulls.is_empty() {
+            return Ok(());
+        }
+        let now = self.app.clock.now();
+        let tx = self.app.store.begin().await?;
+        tx.hold(self.lease, lease_end(now)).await?;
+        for pull in &pulls {
+            tx.of(self.app.tenant).save_pull(pull).await?;
+        }
+        tx.commit().await?;
+        for pull in pulls
+            .iter()
+            .filter(|p| p.settled_at == Some(now) || p.snapshot().settled())
+        {
+            match pull.observed {
+                Observed::Pulled => rest.pulled += 1,
+                Observed::Restored => rest.restored += 1,
+                _ => rest.other += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn at_rest(&self, mut pull: Pull, observed: Observed) -> Pull {
+        pull.observed = observed;
+        pull.settled_at = Some(self.app.clock.now());
+        if observed != Observed::Changed {
+            pull.last_error = None;
+        }
+        pull
+    }
+
+    fn look_again(&self, mut pull: Pull, why: &str) -> Pull {
+        pull.attempts = pull.attempts.saturating_add(1);
+        pull.last_error = Some(why.to_owned());
+        pull.run_after = self.app.clock.now() + backoff(pull.attempts);
+        if pull.attempts >= MAX_ATTEMPTS {
+            return self.at_rest_failed(pull);
+        }
+        pull
+    }
+
+    fn at_rest_failed(&self, mut pull: Pull) -> Pull {
+        pull.observed = Observed::Failed;
+        pull.settled_at = Some(self.app.clock.now());
+        pull
+    }
+
+    /// What an error means for a copy. A row whose intent is durable stays
+    /// `moving` or `restoring`, so the next round looks before it acts.
+    fn refused(&self, mut pull: Pull, error: &MailboxError) -> Pull {
+        let now = self.app.clock.now();
+        pull.last_error = Some(error.to_string());
+        match error.disposition() {
+            Disposition::Settle => self.at_rest(pull, Observed::Gone),
+            Disposition::GiveUp => self.at_rest_failed(pull),
+            Disposition::NeedsAdmin => {
+                pull.run_after = now + TimeDelta::minutes(5);
+                pull
+            }
+            Disposition::Retry(Some(after)) => {
+                pull.run_after = later(now, after);
+                pull
+            }
+            Disposition::Retry(None) => {
+                let why = error.to_string();
+                self.look_again(pull, &why)
+            }
+        }
+    }
+}
+
+/// The fingerprint of what a look gave.
+pub(super) fn fingerprint_of(seen: &Seen) -> Option<Fingerprint> {
+    match &seen.content {
+        Content::Unread => None,
+        Content::Raw(raw) => Some(Fingerprint::of(&message::parse(raw, &Limits::default()))),
+        Content::Fields(fields) => Some(Fingerprint::of_fields(
+            fields.message_id.as_deref(),
+            fields.from.as_deref(),
+            fields.subject.as_deref(),
+            fields.body.as_deref()?,
+            fields.body_is_html,
+        )),
+    }
+}
+
+pub(super) fn lease_end(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + TimeDelta::seconds(60)
+}
+
+pub(super) fn later(now: DateTime<Utc>, after: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(after)
+        .ok()
+        .and_then(|after| now.checked_add_signed(after))
+        .unwrap_or(now + TimeDelta::days(1))
+}
+
+/// 0.5 s doubling up to 5 minutes.
+pub(super) fn backoff(attempts: i32) -> TimeDelta {
+    let doublings = u32::try_from(attempts.clamp(0, 10)).unwrap_or(0);
+    TimeDelta::milliseconds(500_i64.saturating_mul(1 << doublings).min(300_000))
+}

@@ -1,0 +1,169 @@
+//! From a request line to the service, the kind of call and its mailbox.
+
+use crate::domain::Provider;
+
+use super::{
+    call::{Call, Face},
+    counters::Operation,
+    tenant::Tenant,
+    tokens::Grant,
+};
+
+/// Where a call goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Route {
+    pub face: Face,
+    pub operation: Operation,
+    /// The mailbox it is about, by position.
+    pub mailbox: Option<u32>,
+}
+
+pub(super) fn route(tenant: &Tenant, call: &Call) -> Route {
+    let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    let method = call.method.as_str();
+    let (face, operation, mailbox) = match segments.as_slice() {
+        ["sim", ..] => (Face::Sim, Operation::Poke, None),
+        ["v1.0", rest @ ..] => (
+            Face::Graph,
+            graph(method, rest),
+            rest.get(1)
+                .filter(|_| rest.first() == Some(&"users"))
+                .and_then(|key| tenant.org.find(Provider::Graph, key))
+                .map(|user| user.index),
+        ),
+        ["gmail", "v1", "users", user, rest @ ..]
+        | ["upload", "gmail", "v1", "users", user, rest @ ..]
+        | [
+            "resumable",
+            "upload",
+            "gmail",
+            "v1",
+            "users",
+            user,
+            rest @ ..,
+        ] => (
+            Face::Gmail,
+            gmail(method, rest),
+            gmail_user(tenant, call, user),
+        ),
+        ["admin", "directory", "v1", rest @ ..] => (Face::Directory, directory(method, rest), None),
+        ["token"] if method == "POST" => (Face::GoogleAuth, Operation::GoogleToken, None),
+        ["oauth2", "v3", "certs"] => (Face::GoogleAuth, Operation::GoogleCerts, None),
+        [_, "oauth2", "v2.0", "token"] if method == "POST" => {
+            (Face::Entra, Operation::EntraToken, None)
+        }
+        [_, "discovery", "v2.0", "keys"] => (Face::Entra, Operation::EntraKeys, None),
+        [_, "v2.0", ".well-known", "openid-configuration"] => {
+            (Face::Entra, Operation::EntraMetadata, None)
+        }
+        _ => (Face::Sim, Operation::Unknown, None),
+    };
+    Route {
+        face,
+        operation,
+        mailbox,
+    }
+}
+
+/// The mailbox a Gmail path names; `me` is the token's user.
+fn gmail_user(tenant: &Tenant, call: &Call, key: &str) -> Option<u32> {
+    if key == "me" {
+        let now = tenant.now();
+        return match tenant.tokens().grant(call.bearer()?, now)? {
+            Grant::Google { user, .. } => Some(*user),
+            Grant::Graph { .. } => None,
+        };
+    }
+    tenant.org.find(Provider::Gmail, key).map(|user| user.index)
+}
+
+fn graph(method: &str, rest: &[&str]) -> Operation {
+    use Operation as O;
+    match (method, rest) {
+        ("POST", ["$batch"]) => O::Batch,
+        ("GET", ["organization"]) => O::Organisation,
+        ("GET", ["users"]) => O::UsersList,
+        ("GET", ["users", _]) => O::UserGet,
+        ("GET", ["groups"]) => O::GroupsList,
+        ("GET", ["groups", _]) => O::GroupGet,
+        (
+            "GET",
+            ["groups", _, "transitiveMembers" | "members"]
+            | [
+                "groups",
+                _,
+                "transitiveMembers" | "members",
+                "graph.user" | "microsoft.graph.user",
+            ],
+        ) => O::GroupMembers,
+        ("GET", ["users", _, "mailboxSettings"]) => O::MailboxSettings,
+        ("POST", ["users", _, "sendMail"]) => O::SendMail,
+        ("POST", ["users", _, "translateExchangeIds"]) => O::TranslateIds,
+        (_, ["users", _, "messages", rest @ ..]) => message(method, rest, O::MessageSearch),
+        ("GET", ["users", _, "mailFolders"] | ["users", _, "mailFolders", _, "childFolders"]) => {
+            O::FoldersList
+        }
+        ("POST", ["users", _, "mailFolders"] | ["users", _, "mailFolders", _, "childFolders"]) => {
+            O::FolderCreate
+        }
+        ("GET", ["users", _, "mailFolders", _]) => O::FolderGet,
+        ("DELETE", ["users", _, "mailFolders", _]) => O::FolderDelete,
+        (_, ["users", _, "mailFolders", _, "messages", rest @ ..]) => {
+            message(method, rest, O::FolderMessages)
+        }
+        _ => O::Unknown,
+    }
+}
+
+fn message(method: &str, rest: &[&str], list: Operation) -> Operation {
+    use Operation as O;
+    match (method, rest) {
+        ("GET", []) => list,
+        ("POST", []) => O::MessageCreate,
+        ("GET", [_]) => O::MessageGet,
+        ("PATCH", [_]) => O::MessagePatch,
+        ("DELETE", [_]) => O::MessageDelete,
+        ("GET", [_, "$value"]) => O::MessageValue,
+        ("POST", [_, "move" | "microsoft.graph.move"]) => O::MessageMove,
+        ("POST", [_, "send" | "microsoft.graph.send"]) => O::MessageSend,
+        ("POST", [_, "permanentDelete"]) => O::MessagePurge,
+        _ => O::Unknown,
+    }
+}
+
+fn gmail(method: &str, rest: &[&str]) -> Operation {
+    use Operation as O;
+    match (method, rest) {
+        ("GET", ["profile"]) => O::GmailProfile,
+        ("GET", ["messages"]) => O::GmailList,
+        ("POST" | "PUT", ["messages"]) => O::GmailInsert,
+        ("POST", ["messages", "import"]) => O::GmailInsert,
+        ("POST", ["messages", "send"]) => O::GmailSend,
+        ("POST", ["messages", "batchModify"]) => O::GmailBatchModify,
+        ("POST", ["messages", "batchDelete"]) => O::GmailDelete,
+        ("GET", ["messages", _]) => O::GmailGet,
+        ("DELETE", ["messages", _]) => O::GmailDelete,
+        ("POST", ["messages", _, "modify"]) => O::GmailModify,
+        ("POST", ["messages", _, "trash"]) => O::GmailTrash,
+        ("POST", ["messages", _, "untrash"]) => O::GmailUntrash,
+        ("GET", ["labels"]) => O::LabelsList,
+        ("POST", ["labels"]) => O::LabelCreate,
+        ("GET", ["labels", _]) => O::LabelGet,
+        ("DELETE", ["labels", _]) => O::LabelDelete,
+        ("GET", ["history"]) => O::GmailHistory,
+        ("GET", ["settings", ..]) => O::GmailSettings,
+        _ => O::Unknown,
+    }
+}
+
+fn directory(method: &str, rest: &[&str]) -> Operation {
+    use Operation as O;
+    match (method, rest) {
+        ("GET", ["users"]) => O::DirectoryUsers,
+        ("GET", ["users", _]) => O::DirectoryUser,
+        ("GET", ["groups"]) => O::DirectoryGroups,
+        ("GET", ["groups", _]) => O::DirectoryGroup,
+        ("GET", ["groups", _, "members"]) => O::DirectoryMembers,
+        _ => O::Unknown,
+    }
+}

@@ -1,0 +1,486 @@
+//! The one truth behind all faces, and the way of a call through it: count,
+//! script, execute, record.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    call::{Call, Face, Reply},
+    counters::{Counters, Operation},
+    entra,
+    faults::{Action, Looks, RetryAfter, Script},
+    google, graph,
+    item_id::{GraphId, gmail_id},
+    keys::Keys,
+    letter::Letter,
+    mailstore::{Delivery, Mailbox, Origin, Slot},
+    org::{Organisation, User},
+    poke,
+    route::{Route, route},
+    scenario::Planted,
+    tokens::{AccessTokens, Identity},
+};
+
+/// The time as the simulated world is told it.
+pub type NowFn = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// Whether a hook is called before or after the call took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing has happened yet.
+    Before,
+    /// The effect has happened; the answer has not been sent.
+    After,
+}
+
+/// What a hook is told of a call.
+#[derive(Debug, Clone)]
+pub struct CallInfo {
+    /// Running number over all calls, parts of batches included, from 1.
+    pub number: u64,
+    /// Before or after the effect.
+    pub phase: Phase,
+    /// The service.
+    pub face: Face,
+    /// The kind of call.
+    pub operation: Operation,
+    /// HTTP method.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// Primary address of the mailbox.
+    pub mailbox: Option<String>,
+    /// Whether it is a part of a `$batch`.
+    pub part: bool,
+}
+
+/// A function called around every call.
+pub type Hook = Arc<dyn Fn(&CallInfo) + Send + Sync>;
+
+/// One request and its answer, as they crossed the wire.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The service.
+    pub face: Face,
+    /// The kind of call.
+    pub operation: Operation,
+    /// HTTP method.
+    pub method: String,
+    /// Path and query, without the base; `$batch` parts with `/v1.0` in front.
+    pub target: String,
+    /// Request headers, names in lower case, credentials left out.
+    pub request_headers: Vec<(String, String)>,
+    /// Request body.
+    pub request_body: Bytes,
+    /// HTTP status.
+    pub status: u16,
+    /// Response headers.
+    pub response_headers: Vec<(String, String)>,
+    /// Response body.
+    pub response_body: Bytes,
+    /// Whether it is a part of a `$batch`.
+    pub part: bool,
+    /// Whether a scripted fault changed it.
+    pub faulted: bool,
+}
+
+/// The record of a simulated world.
+pub type Record = Arc<Mutex<Vec<Exchange>>>;
+
+pub(super) struct Tenant {
+    pub org: Organisation,
+    boxes: Vec<Mutex<Mailbox>>,
+    pub identity: Identity,
+    pub keys: &'static Keys,
+    tokens: Mutex<AccessTokens>,
+    pub script: Mutex<Script>,
+    pub counters: Mutex<Counters>,
+    pub record: Option<Record>,
+    pub hook: Mutex<Option<Hook>>,
+    pub planted: Mutex<Planted>,
+    /// Messages that a fault took away: mailbox and number.
+    pub vanished: Mutex<HashSet<(u32, u32)>>,
+    /// Requests in flight by mailbox.
+    busy: Mutex<HashMap<u32, u32>>,
+    pub uploads: Mutex<HashMap<String, serde_json::Value>>,
+    numbers: Mutex<u64>,
+    now: NowFn,
+    ahead_ms: AtomicI64,
+    base: OnceLock<String>,
+    pub limits: bool,
+}
+
+/// Locks; a panic elsewhere does not take the simulated world down.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Tenant {
+    pub(super) fn new(
+        org: Organisation,
+        identity: Identity,
+        keys: &'static Keys,
+        now: NowFn,
+        record: Option<Record>,
+        limits: bool,
+    ) -> Self {
+        let boxes = org
+            .users
+            .iter()
+            .map(|user| Mutex::new(Mailbox::new(user.provider)))
+            .collect();
+        Self {
+            org,
+            boxes,
+            identity,
+            keys,
+            tokens: Mutex::new(AccessTokens::new(0x7465_6e61_6e74)),
+            script: Mutex::default(),
+            counters: Mutex::default(),
+            record,
+            hook: Mutex::default(),
+            planted: Mutex::default(),
+            vanished: Mutex::default(),
+            busy: Mutex::default(),
+            uploads: Mutex::default(),
+            numbers: Mutex::default(),
+            now,
+            ahead_ms: AtomicI64::new(0),
+            base: OnceLock::new(),
+            limits,
+        }
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        (self.now)() + TimeDelta::milliseconds(self.ahead_ms.load(Ordering::SeqCst))
+    }
+
+    pub(super) fn advance(&self, by: TimeDelta) {
+        self.ahead_ms
+            .fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+    }
+
+    pub(super) fn base(&self) -> &str {
+        self.base.get().map_or("", String::as_str)
+    }
+
+    pub(super) fn set_base(&self, base: String) {
+        let _ = self.base.set(base);
+    }
+
+    pub(super) fn tokens(&self) -> MutexGuard<'_, AccessTokens> {
+        lock(&self.tokens)
+    }
+
+    /// The mailbox at a position.
+    pub(super) fn mailbox(&self, index: u32) -> Option<MutexGuard<'_, Mailbox>> {
+        self.boxes.get(usize::try_from(index).ok()?).map(lock)
+    }
+
+    /// Puts a letter into somebody's mailbox; gives its number there.
+    pub(super) fn deliver(
+        &self,
+        user: u32,
+        letter: &Arc<Letter>,
+        slot: Slot,
+        read: bool,
+        origin: Origin,
+    ) -> Option<u32> {
+        self.deliver_at(user, letter, slot, read, origin, self.now())
+    }
+
+    pub(super) fn deliver_at(
+        &self,
+        user: u32,
+        letter: &Arc<Letter>,
+        slot: Slot,
+        read: bool,
+        origin: Origin,
+        at: DateTime<Utc>,
+    ) -> Option<u32> {
+        Some(self.mailbox(user)?.deliver(Delivery {
+            letter: Arc::clone(letter),
+            slot,
+            at,
+            read,
+            origin,
+        }))
+    }
+
+    /// Delivers to every address this organisation has (people and lists);
+    /// gives the addresses it does not have.
+    pub(super) fn post(&self, raw: &[u8], recipients: &[String]) -> Vec<String> {
+        use crate::domain::Provider;
+        let letter = Arc::new(Letter::new(raw));
+        let mut unknown = Vec::new();
+        let mut served = HashSet::new();
+        for address in recipients {
+            let people: Vec<u32> = if let Some(user) = self.org.by_address(address) {
+                vec![user.index]
+            } else if let Some((group, _)) = self
+                .org
+                .group(Provider::Graph, address)
+                .or_else(|| self.org.group(Provider::Gmail, address))
+            {
+                self.org.expand(group)
+            } else {
+                unknown.push(address.clone());
+                continue;
+            };
+            for user in people {
+                if served.insert(user) {
+                    self.deliver(user, &letter, Slot::Inbox, false, Origin::Wire);
+                }
+            }
+        }
+        unknown
+    }
+
+    /// Marks a mailbox busy for as long as the guard lives; gives how many
+    /// requests it has in flight now.
+    pub(super) fn enter(self: &Arc<Self>, mailbox: u32) -> (u32, Busy) {
+        let mut busy = lock(&self.busy);
+        let count = busy.entry(mailbox).or_default();
+        *count += 1;
+        (
+            *count,
+            Busy {
+                tenant: Arc::clone(self),
+                mailbox,
+            },
+        )
+    }
+
+    /// The mailbox a call is about.
+    pub(super) fn mailbox_of(&self, call: &Call) -> Option<u32> {
+        route(self, call).mailbox
+    }
+
+    /// Answers one call. `crowd` is how many requests its mailbox has in
+    /// flight, itself included.
+    pub(super) fn answer(&self, call: &Call, crowd: u32) -> Reply {
+        let route = route(self, call);
+        lock(&self.counters).count(route.operation, call.part);
+        if route.face == Face::Sim {
+            return poke::answer(self, call);
+        }
+        let mut info = self.info(call, route);
+        self.tell(&info);
+        let actions = lock(&self.script).strike(Looks {
+            face: route.face,
+            operation: route.operation,
+            method: &call.method,
+            target: &call.target,
+            mailbox: info.mailbox.as_deref(),
+        });
+        let mut reply = self.execute(call, route, &actions, crowd);
+        for action in &actions {
+            match action {
+                Action::LoseReply { .. } => reply.wire.lost = true,
+                Action::Slow { millis } => reply.wire.delay_ms += millis,
+                Action::Truncate { bytes } => reply.wire.cut_at = Some(*bytes),
+                _ => {}
+            }
+        }
+        self.keep(call, route, &reply, !actions.is_empty());
+        info.phase = Phase::After;
+        self.tell(&info);
+        reply
+    }
+
+    fn info(&self, call: &Call, route: Route) -> CallInfo {
+        let mut number = lock(&self.numbers);
+        *number += 1;
+        CallInfo {
+            number: *number,
+            phase: Phase::Before,
+            face: route.face,
+            operation: route.operation,
+            method: call.method.clone(),
+            target: call.target.clone(),
+            mailbox: route
+                .mailbox
+                .and_then(|at| self.org.user(at))
+                .map(|user| user.address.clone()),
+            part: call.part,
+        }
+    }
+
+    fn tell(&self, info: &CallInfo) {
+        let hook = lock(&self.hook).clone();
+        if let Some(hook) = hook {
+            hook(info);
+        }
+    }
+
+    fn execute(&self, call: &Call, route: Route, actions: &[Action], crowd: u32) -> Reply {
+        for action in actions {
+            match action {
+                Action::Answer {
+                    status,
+                    headers,
+                    body,
+                } => {
+                    let mut reply = match body {
+                        serde_json::Value::Null => Reply::empty(*status),
+                        serde_json::Value::String(text) => {
+                            Reply::typed(*status, "text/plain", text.clone())
+                        }
+                        json => Reply::json(*status, json),
+                    };
+                    for (name, value) in headers {
+                        reply = reply.with(name, value);
+                    }
+                    return reply;
+                }
+                Action::Throttle { retry_after } => {
+                    return self.throttled(route.face, retry_after);
+                }
+                Action::Forbid { reason } => return forbidden(self, route.face, reason),
+                Action::LoseReply { executed: false } => return Reply::empty(503),
+                Action::Unlicensed => {
+                    if let Some(mut mailbox) = route.mailbox.and_then(|at| self.mailbox(at)) {
+                        mailbox.licensed = false;
+                    }
+                }
+                Action::Vanish => self.vanish(call, route),
+                Action::ExpireTokens => self.tokens().forget(),
+                _ => {}
+            }
+        }
+        match route.face {
+            Face::Entra => entra::answer(self, route.operation, call),
+            Face::Graph => graph::answer(self, route, call, crowd),
+            Face::GoogleAuth | Face::Gmail | Face::Directory => google::answer(self, route, call),
+            Face::Sim => poke::answer(self, call),
+        }
+    }
+
+    /// The service's own 429.
+    pub(super) fn throttled(&self, face: Face, retry_after: &RetryAfter) -> Reply {
+        let reply = match face {
+            Face::Graph => graph::error(
+                self,
+                429,
+                "ApplicationThrottled",
+                "Application is over its MailboxConcurrency limit.",
+            ),
+            Face::Gmail | Face::Directory => google::error(
+                429,
+                "rateLimitExceeded",
+                "Too many concurrent requests for user",
+            ),
+            _ => Reply::json(
+                429,
+                &serde_json::json!({"error": "temporarily_unavailable", "error_description": "Too many requests."}),
+            ),
+        };
+        match retry_after {
+            RetryAfter::Value(value) => reply.with("retry-after", value),
+            RetryAfter::DateIn(seconds) => {
+                let at = self.now() + TimeDelta::seconds(*seconds);
+                reply.with(
+                    "retry-after",
+                    at.format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+                )
+            }
+            RetryAfter::Missing => reply,
+        }
+    }
+
+    fn vanish(&self, call: &Call, route: Route) {
+        let Some(index) = route.mailbox else {
+            return;
+        };
+        let Some(mut mailbox) = self.mailbox(index) else {
+            return;
+        };
+        let named: Vec<u32> = mailbox
+            .items
+            .iter()
+            .filter(|item| {
+                call.segments
+                    .iter()
+                    .any(|segment| match GraphId::decode(segment) {
+                        Some(GraphId::Item { uid, .. } | GraphId::Immutable { uid, .. }) => {
+                            uid == item.uid
+                        }
+                        _ => *segment == gmail_id(index, item.uid),
+                    })
+            })
+            .map(|item| item.uid)
+            .collect();
+        for uid in named {
+            mailbox.remove(uid);
+            lock(&self.vanished).insert((index, uid));
+        }
+    }
+
+    fn keep(&self, call: &Call, route: Route, reply: &Reply, faulted: bool) {
+        let Some(record) = &self.record else {
+            return;
+        };
+        let secret = ["authorization", "x-goog-gmail-access-token", "cookie"];
+        lock(record).push(Exchange {
+            face: route.face,
+            operation: route.operation,
+            method: call.method.clone(),
+            target: call.target.clone(),
+            request_headers: call
+                .headers
+                .iter()
+                .filter(|(name, _)| !secret.contains(&name.as_str()))
+                .cloned()
+                .collect(),
+            request_body: match route.face {
+                Face::Entra | Face::GoogleAuth => Bytes::new(),
+                _ => call.body.clone(),
+            },
+            status: reply.status,
+            response_headers: reply.headers.clone(),
+            response_body: match route.face {
+                Face::Entra | Face::GoogleAuth => Bytes::new(),
+                _ => reply.body.clone(),
+            },
+            part: call.part,
+            faulted,
+        });
+    }
+
+    pub(super) fn user(&self, index: u32) -> Option<&User> {
+        self.org.user(index)
+    }
+}
+
+fn forbidden(tenant: &Tenant, face: Face, reason: &str) -> Reply {
+    match face {
+        Face::Graph => graph::error(tenant, 403, reason, "Access is denied."),
+        _ => google::error(403, reason, "Request had to be refused."),
+    }
+}
+
+/// A request in flight.
+pub(super) struct Busy {
+    tenant: Arc<Tenant>,
+    mailbox: u32,
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let mut busy = lock(&self.tenant.busy);
+        if let Some(count) = busy.get_mut(&self.mailbox) {
+            *count -= 1;
+            if *count == 0 {
+                busy.remove(&self.mailbox);
+            }
+        }
+    }
+}

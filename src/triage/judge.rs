@@ -1,0 +1,261 @@
+//! Enrich, assess, and settle: by policy where it may, else by an analyst.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    domain::{
+        Assessment, CampaignId, Desired, EvidenceState, ReportStatus, Verdict, VerdictSource,
+    },
+    enrich,
+    jobs::{self, JobError},
+    message::{self, Fingerprint, Limits, Untrusted},
+    remediation,
+    store::{Rows, StoreError, campaign::Campaign, event::Event},
+    verdict,
+};
+
+use super::{case::Case, findings, thank};
+
+impl Case<'_> {
+    /// Takes the evidence apart and assesses it.
+    pub(super) async fn enrich(&mut self) -> Result<(), JobError> {
+        // Without evidence of the server's own, the client's bytes are looked at
+        // so that an analyst sees something; nothing is pulled on them.
+        let name = match self.submission.evidence {
+            EvidenceState::Fetched | EvidenceState::Mismatch => {
+                self.submission.evidence_sha256.clone()
+            }
+            EvidenceState::Missing | EvidenceState::Pending => {
+                self.submission.upload_sha256.clone()
+            }
+        };
+        let raw = match &name {
+            Some(name) => self.app.blobs.get(name).await.map_err(StoreError::from)?,
+            None => bytes::Bytes::new(),
+        };
+        let app = self.app;
+        let received = self.submission.message_received_at;
+        let now = self.now();
+        let config = app.config.clone();
+        // Parsing hostile mail is work for a thread of its own: a slow message
+        // must not hold up the others.
+        let (parsed, observables, assessment) = tokio::task::spawn_blocking(move || {
+            let parsed = message::parse(&raw, &Limits::default());
+            let observables = enrich::observables(&parsed);
+            let facts = verdict::Facts {
+                organisation_domains: config.organisation.domains.clone(),
+                received,
+                now,
+                ..verdict::Facts::default()
+            };
+            let assessment = verdict::assess(&parsed, &observables, &facts, &config.policy);
+            (parsed, observables, assessment)
+        })
+        .await
+        .map_err(|_| JobError::Retry {
+            reason: "the message could not be taken apart".to_owned(),
+            after: None,
+            counts: true,
+        })?;
+
+        let trusted = &app.config.policy.trusted_authserv_ids;
+        let kept = findings::of(&parsed, &observables, trusted);
+        self.submission.findings = serde_json::to_value(kept).ok();
+        self.submission.fingerprint = serde_json::to_value(Fingerprint::of(&parsed)).ok();
+        self.submission.subject = Some(parsed.subject.neutral(500));
+        self.submission.sender = parsed
+            .author()
+            .map(|p| Untrusted::new(p.address.clone()).exposed().clone());
+        self.submission.assessment = Some(self.within_limits(assessment));
+        let event = Event::new("enriched", now).with(serde_json::json!({
+            "observables": observables.len(),
+            "defects": parsed.defects.len(),
+        }));
+        self.save(Some(event)).await?;
+        Ok(())
+    }
+
+    /// What this house adds to the engine's judgement: evidence that is not the
+    /// server's own, and reports of guests, never carry a pull.
+    fn within_limits(&self, mut assessment: Assessment) -> Assessment {
+        let hold = match self.submission.evidence {
+            EvidenceState::Fetched => None,
+            EvidenceState::Mismatch => {
+                Some("what the client sent is not the message in the reporter's mailbox")
+            }
+            EvidenceState::Missing | EvidenceState::Pending => {
+                Some("the message was not found in the reporter's own mailbox")
+            }
+        };
+        let hold = hold.or_else(|| {
+            self.reports
+                .iter()
+                .all(|r| r.guest)
+                .then_some("reported by guests only")
+        });
+        if let Some(hold) = hold {
+            assessment.may_pull = false;
+            assessment.hold_reason = Some(hold.to_owned());
+        }
+        if self.submission.evidence != EvidenceState::Fetched {
+            // Doubt about the evidence is doubt about the verdict.
+            assessment.verdict = Verdict::Unknown;
+        }
+        assessment
+    }
+
+    /// The verdict in force, the campaign, and what follows: one transaction.
+    pub(super) async fn settle(&mut self) -> Result<(), JobError> {
+        let Some(assessment) = self.submission.assessment.clone() else {
+            return Err(JobError::Park("it has no assessment".into()));
+        };
+        let now = self.now();
+        let app = self.app;
+        let tx = self.begin().await?;
+        let rows = tx.of(app.tenant);
+        // The row may carry a verdict that an analyst set meanwhile.
+        if let Some(current) = rows.submission(self.submission.id).await? {
+            self.submission.verdict = current.verdict;
+            self.submission.verdict_source = current.verdict_source;
+            self.submission.campaign = current.campaign;
+        }
+        if self.submission.evidence == EvidenceState::Fetched {
+            self.join(&rows, &assessment).await?;
+        } else if self.submission.verdict.is_none() {
+            self.submission.verdict = Some(assessment.verdict);
+            self.submission.verdict_source = Some(VerdictSource::Policy);
+            rows.record(vec![self.verdict_event(&assessment)]).await?;
+        }
+        self.submission.updated_at = now;
+        rows.save_submission(&self.submission).await?;
+        self.consequences(&rows).await?;
+        tx.finish_job(self.lease, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    fn verdict_event(&self, assessment: &Assessment) -> Event {
+        Event::new("verdict", self.now())
+            .on(self.submission.id)
+            .with(serde_json::json!({
+                "verdict": assessment.verdict,
+                "score": assessment.score,
+                "source": "policy",
+                "hold": assessment.hold_reason,
+            }))
+    }
+
+    /// Joins the campaign of exactly this message, or opens it.
+    async fn join(&mut self, rows: &Rows<'_>, assessment: &Assessment) -> Result<(), StoreError> {
+        let now = self.now();
+        let print: Option<Fingerprint> = self
+            .submission
+            .fingerprint
+            .clone()
+            .and_then(|print| serde_json::from_value(print).ok());
+        let key = print
+            .as_ref()
+            .map_or_else(|| self.submission.id.to_string(), exact_key);
+        let campaign = match rows.campaign_by_exact_key(&key).await? {
+            Some(known) => known,
+            None => {
+                let new = self.open_campaign(key, assessment);
+                rows.save_campaign(&new).await?;
+                if new.verdict == Verdict::Malicious {
+                    remediation::pull_all(rows, &new, now).await?;
+                }
+                new
+            }
+        };
+        if self.submission.campaign.is_none() {
+            rows.record(vec![self.verdict_event(assessment).of(campaign.id)])
+                .await?;
+        }
+        self.submission.campaign = Some(campaign.id);
+        self.submission.verdict = Some(campaign.verdict);
+        self.submission.verdict_source = Some(campaign.verdict_source);
+        rows.adopt_pulls(self.submission.id, campaign.id, campaign.decision_version)
+            .await
+    }
+
+    fn open_campaign(&self, exact_key: String, assessment: &Assessment) -> Campaign {
+        let now = self.now();
+        let automatic = self.app.config.policy.automatic_pull;
+        let verdict = match assessment.verdict {
+            // Malicious by policy is a decision to pull. What may not be pulled
+            // without a person waits for one.
+            Verdict::Malicious if !(assessment.may_pull && automatic) => Verdict::Suspicious,
+            verdict => verdict,
+        };
+        Campaign {
+            id: CampaignId::new(now),
+            seed: self.submission.id,
+            exact_key,
+            title: self.submission.subject.clone(),
+            sender: self.submission.sender.clone(),
+            verdict,
+            verdict_source: VerdictSource::Policy,
+            decision_version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// What the verdict means for the reporter's own copy and for the letter.
+    async fn consequences(&self, rows: &Rows<'_>) -> Result<(), StoreError> {
+        let now = self.now();
+        let Some(verdict) = self.submission.verdict else {
+            return Ok(());
+        };
+        if verdict.returns_copy() {
+            rows.desire_for_submission(self.submission.id, Desired::InPlace, now)
+                .await?;
+        }
+        let status = if verdict.needs_review() {
+            ReportStatus::InReview
+        } else {
+            ReportStatus::Received
+        };
+        rows.set_report_status(self.submission.id, status, None)
+            .await?;
+        let Some(campaign) = self.submission.campaign else {
+            return thank::submission(self.app, rows, &self.submission, now).await;
+        };
+        rows.enqueue(vec![jobs::pull(campaign, now)], now).await?;
+        match rows.remediation_of(campaign).await? {
+            // Thanked when every copy is at rest.
+            Some(remediation) if verdict == Verdict::Malicious => {
+                rows.enqueue(vec![jobs::close(remediation.id, now)], now)
+                    .await
+            }
+            _ => thank::submission(self.app, rows, &self.submission, now).await,
+        }
+    }
+}
+
+/// The same message exactly: id, sender and visible text (and subject and links
+/// where there is no id). Stable between the platforms' ways of giving it back.
+fn exact_key(print: &Fingerprint) -> String {
+    let mut hash = Sha256::new();
+    let links = print.links.join("\n");
+    let parts = [
+        print.message_id.as_deref().unwrap_or_default(),
+        print.from.as_deref().unwrap_or_default(),
+        &print.digest,
+        if print.message_id.is_none() {
+            &print.subject
+        } else {
+            ""
+        },
+        if print.message_id.is_none() {
+            &links
+        } else {
+            ""
+        },
+    ];
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hex::encode(hash.finalize())
+}

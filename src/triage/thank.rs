@@ -1,0 +1,81 @@
+//! Decides which letters are written: at most one a reporter, case and outcome,
+//! as rows in the transaction that makes the outcome; the letter step sends.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    app::App,
+    domain::{CampaignId, LetterId},
+    jobs,
+    store::{
+        PageRequest, Rows, StoreError,
+        letter::{Letter, LetterState},
+        submission::{Submission, SubmissionFilter},
+    },
+};
+
+/// Writes the letters for every report of a campaign.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub async fn campaign(
+    app: &App,
+    rows: &Rows<'_>,
+    id: CampaignId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let filter = SubmissionFilter {
+        campaign: Some(id),
+        ..SubmissionFilter::default()
+    };
+    let mut page = PageRequest::first(200);
+    loop {
+        let found = rows.submissions(&filter, &page).await?;
+        for one in &found.items {
+            submission(app, rows, one, now).await?;
+        }
+        let Some(next) = found.next else {
+            return Ok(());
+        };
+        page.after = Some(next);
+    }
+}
+
+/// Writes the letters for every report of a submission.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub async fn submission(
+    app: &App,
+    rows: &Rows<'_>,
+    submission: &Submission,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let Some(outcome) = submission.verdict else {
+        return Ok(());
+    };
+    for report in rows.reports_of(submission.id).await? {
+        let id = LetterId::new(now);
+        let letter = Letter {
+            id,
+            report: report.id,
+            submission: submission.id,
+            case_key: submission
+                .campaign
+                .map_or_else(|| submission.id.to_string(), |c| c.to_string()),
+            reporter: report.reporter,
+            outcome,
+            message_id: format!("{id}@{}", app.notifier.domain()),
+            state: LetterState::Queued,
+            via: None,
+            address: None,
+            attempts: 0,
+            created_at: now,
+            sent_at: None,
+        };
+        if rows.insert_letter_once(&letter).await? {
+            rows.enqueue(vec![jobs::letter(id, now)], now).await?;
+        }
+    }
+    Ok(())
+}

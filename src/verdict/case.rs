@@ -1,0 +1,182 @@
+//! The message as the rules look at it, prepared once.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::{Facts, brands::BRANDS, lure};
+use crate::message::{
+    LinkFacts, LinkPlace, Observable, ParsedMessage, Person, Untrusted, registrable, words,
+};
+
+/// Words of a text that are weighed.
+const MAX_WORDS: usize = 4_000;
+
+/// One reason before it has its weight.
+pub(super) struct Finding {
+    pub id: &'static str,
+    pub evidence: String,
+    pub place: String,
+}
+
+/// A link a person can follow.
+pub(super) struct Way<'m> {
+    pub url: &'m str,
+    pub place: &'m str,
+    pub facts: &'m LinkFacts,
+    pub shown: &'m str,
+}
+
+/// What the rules read and write.
+pub(super) struct Case<'m> {
+    pub message: &'m ParsedMessage,
+    pub facts: &'m Facts,
+    pub author: Option<&'m Person>,
+    /// Registrable domain of the author; empty when there is none.
+    pub domain: String,
+    /// The organisation's domains, registrable.
+    pub own: Vec<String>,
+    /// Display name, subject and visible text, each as ` word word `.
+    pub name: String,
+    pub subject: String,
+    pub text: String,
+    pub word_count: usize,
+    pub lures: Vec<lure::Hits>,
+    pub ways: Vec<Way<'m>>,
+    /// Words mixing alphabets that look alike.
+    pub disguised: Vec<String>,
+    pub findings: Vec<Finding>,
+}
+
+/// Words with accents stripped and look-alike letters of other alphabets folded.
+pub(super) fn folded(text: &str, disguised: &mut Vec<String>) -> Vec<String> {
+    words(text)
+        .into_iter()
+        .take(MAX_WORDS)
+        .map(|word| {
+            if word.is_ascii() {
+                return word;
+            }
+            let latin = word.chars().any(|c| c.is_ascii_alphabetic());
+            let foreign = word
+                .chars()
+                .any(|c| matches!(c, '\u{370}'..='\u{3ff}' | '\u{400}'..='\u{4ff}' | '\u{13a0}'..='\u{13f5}'));
+            let plain: String = if latin && foreign {
+                disguised.push(word.clone());
+                word.chars().map(latin_twin).collect()
+            } else {
+                word
+            };
+            plain
+                .nfd()
+                .filter(|c| !unicode_normalization::char::is_combining_mark(*c))
+                .collect()
+        })
+        .collect()
+}
+
+fn latin_twin(c: char) -> char {
+    match c {
+        'а' | 'α' => 'a',
+        'в' => 'b',
+        'с' | 'ϲ' => 'c',
+        'ԁ' => 'd',
+        'е' | 'є' | 'ε' => 'e',
+        'һ' | 'н' => 'h',
+        'і' | 'ι' | 'ї' => 'i',
+        'ј' => 'j',
+        'к' | 'κ' => 'k',
+        'м' => 'm',
+        'п' | 'η' => 'n',
+        'о' | 'ο' | 'σ' => 'o',
+        'р' | 'ρ' => 'p',
+        'г' => 'r',
+        'ѕ' => 's',
+        'т' | 'τ' => 't',
+        'υ' | 'ц' => 'u',
+        'ѵ' | 'ν' => 'v',
+        'ѡ' | 'ω' => 'w',
+        'х' | 'χ' => 'x',
+        'у' | 'γ' => 'y',
+        other => other,
+    }
+}
+
+fn padded(words: &[String]) -> String {
+    format!(" {} ", words.join(" "))
+}
+
+impl<'m> Case<'m> {
+    pub fn new(
+        message: &'m ParsedMessage,
+        observables: &'m [Observable],
+        facts: &'m Facts,
+    ) -> Self {
+        let author = message.author();
+        let mut disguised = Vec::new();
+        let name_text = author
+            .and_then(|a| a.name.as_ref())
+            .map_or("", |n| n.exposed().as_str());
+        let name = folded(name_text, &mut disguised);
+        let subject = folded(message.subject.exposed(), &mut disguised);
+        let text = folded(message.visible_text(), &mut disguised);
+        let mut all = subject.clone();
+        all.push("|".to_owned());
+        all.extend(text.iter().cloned());
+        let ways = observables
+            .iter()
+            .filter_map(|o| o.link.as_ref().map(|facts| (o, facts)))
+            .filter(|(_, facts)| facts.place != LinkPlace::Load)
+            .take(500)
+            .map(|(o, facts)| Way {
+                url: &o.value,
+                place: &o.place,
+                facts,
+                shown: o.defanged.as_str(),
+            })
+            .collect();
+        Self {
+            message,
+            facts,
+            author,
+            domain: author.map(|a| registrable(a.domain())).unwrap_or_default(),
+            own: facts
+                .organisation_domains
+                .iter()
+                .map(|d| registrable(d))
+                .collect(),
+            name: padded(&name),
+            subject: padded(&subject),
+            word_count: text.len(),
+            lures: lure::hits(&all),
+            text: padded(&text),
+            ways,
+            disguised,
+            findings: Vec::new(),
+        }
+    }
+
+    /// Notes a reason once; the first evidence for an id stays.
+    pub fn find(&mut self, id: &'static str, place: &str, evidence: impl Into<String>) {
+        if !self.findings.iter().any(|f| f.id == id) {
+            self.findings.push(Finding {
+                id,
+                evidence: evidence.into(),
+                place: place.to_owned(),
+            });
+        }
+    }
+
+    /// A stranger's text fit to stand in evidence.
+    pub fn shown(text: &str) -> String {
+        Untrusted::new(text).neutral(80)
+    }
+
+    /// Whether a registrable domain is one of the organisation's.
+    pub fn is_own(&self, domain: &str) -> bool {
+        self.own.iter().any(|own| own == domain)
+    }
+
+    /// Whether any brand owns a registrable domain.
+    pub fn is_branded(domain: &str) -> bool {
+        BRANDS.iter().any(|brand| brand.owns(domain))
+    }
+}

@@ -1,0 +1,18 @@
+//! The rules, one file per evidence class. A rule finds; it does not weigh.
+
+mod authentication;
+mod content;
+mod links;
+mod sender;
+mod structure;
+
+use super::case::Case;
+
+/// Runs every rule.
+pub(super) fn run(case: &mut Case<'_>) {
+    authentication::run(case);
+    sender::run(case);
+    links::run(case);
+    content::run(case);
+    structure::run(case);
+}

@@ -1,0 +1,7 @@
+//! Real and hostile mail through parsing, enrichment and the verdict.
+
+mod corpus {
+    mod hostile;
+    mod quality;
+    mod shared;
+}

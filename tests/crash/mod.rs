@@ -1,0 +1,245 @@
+//! kill -9 at every step boundary of one remediation on both wires: after the
+//! nth commit, and before and after the effect of the nth provider call, for
+//! every n until the run ends by itself. After a restart the end state is that
+//! of a run without a crash.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use unhook::{
+    config::Config,
+    sim::{Phase, Reporter, Sim, Truth},
+};
+
+use crate::support::stage::{Stage, click, tenant};
+
+const CHILD: &str = "UNHOOK_CRASH_CHILD";
+
+/// The service in a process of its own; does nothing unless the tests below
+/// start it.
+#[test]
+fn child() {
+    let Ok(order) = std::env::var(CHILD) else {
+        return;
+    };
+    let order: serde_json::Value = serde_json::from_str(&order).expect("an order");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(serve(&order));
+    // The test harness must not print a summary that nobody asked for.
+    std::process::exit(0);
+}
+
+async fn serve(order: &serde_json::Value) {
+    let folder = Path::new(order["folder"].as_str().expect("folder"));
+    let text = std::fs::read_to_string(folder.join("unhook.toml")).expect("settings");
+    let config = Config::parse(&text).expect("valid");
+    let stop_after = order["commit"].as_u64();
+    let commits = AtomicU64::new(0);
+    let observer: unhook::store::CommitObserver = Arc::new(move || {
+        let n = commits.fetch_add(1, Ordering::SeqCst) + 1;
+        if Some(n) == stop_after {
+            // Stand still exactly here; the parent kills.
+            println!("\nSTANDING");
+            loop {
+                std::thread::park();
+            }
+        }
+    });
+    let stage = Stage::open(config, Some(observer)).await;
+    let reporters: Vec<(String, String, String, String, String)> =
+        serde_json::from_value(order["reporters"].clone()).expect("reporters");
+    for (provider, address, user_id, item_id, internet_message_id) in reporters {
+        let provider = provider.parse().expect("provider");
+        let reporter = Reporter {
+            provider,
+            address,
+            user_id,
+            item_id,
+            internet_message_id,
+        };
+        let tenant_id = order["tenant"].as_str().expect("tenant");
+        stage
+            .desk
+            .accept(click(&reporter, tenant_id))
+            .await
+            .expect("accepted");
+    }
+    stage.drain().await;
+}
+
+/// Where a run is killed.
+#[derive(Debug, Clone, Copy)]
+enum Kill {
+    Never,
+    AfterCommit(u64),
+    AtCall(u64, Phase),
+}
+
+struct Run {
+    sim: Sim,
+    folder: tempfile::TempDir,
+}
+
+impl Run {
+    fn new() -> Self {
+        let sim = tenant(10, 8, None);
+        let folder = tempfile::tempdir().expect("a folder");
+        let listen = "127.0.0.1:1".parse().expect("an address");
+        let text = unhook::demo::settings(&sim, listen, folder.path()).expect("settings");
+        std::fs::write(folder.path().join("unhook.toml"), text).expect("written");
+        Self { sim, folder }
+    }
+
+    fn spawn(&self, commit: Option<u64>) -> Child {
+        let reporters: Vec<_> = self
+            .sim
+            .reporters()
+            .into_iter()
+            .map(|r| {
+                (
+                    r.provider.to_string(),
+                    r.address,
+                    r.user_id,
+                    r.item_id,
+                    r.internet_message_id,
+                )
+            })
+            .collect();
+        let order = serde_json::json!({
+            "folder": self.folder.path(),
+            "tenant": self.sim.tenant_id(),
+            "reporters": reporters,
+            "commit": commit,
+        });
+        Command::new(std::env::current_exe().expect("this test"))
+            .args(["crash::child", "--exact", "--nocapture", "--test-threads=1"])
+            .env(CHILD, order.to_string())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the child starts")
+    }
+
+    /// Runs once with the kill; gives whether it was killed.
+    fn once(&self, kill: Kill) -> bool {
+        match kill {
+            Kill::Never => {
+                let ended = self.spawn(None).wait().expect("waited");
+                assert!(ended.success(), "an unharmed run ends well: {ended}");
+                false
+            }
+            Kill::AfterCommit(n) => {
+                let mut child = self.spawn(Some(n));
+                let out = BufReader::new(child.stdout.take().expect("piped"));
+                let stood = out.lines().any(|line| line.is_ok_and(|l| l == "STANDING"));
+                child.kill().expect("killed");
+                child.wait().expect("waited");
+                stood
+            }
+            Kill::AtCall(n, phase) => self.kill_at_call(n, phase),
+        }
+    }
+
+    fn kill_at_call(&self, n: u64, phase: Phase) -> bool {
+        let victim: Arc<Mutex<Option<Child>>> = Arc::default();
+        let killed = Arc::new(AtomicU64::new(0));
+        let calls = AtomicU64::new(0);
+        let (hand, count) = (Arc::clone(&victim), Arc::clone(&killed));
+        self.sim.set_hook(Some(Arc::new(move |call| {
+            if call.phase != phase || calls.fetch_add(1, Ordering::SeqCst) + 1 != n {
+                return;
+            }
+            if let Some(child) = hand.lock().expect("lock").as_mut() {
+                child.kill().expect("killed");
+                child.wait().expect("waited");
+                count.store(1, Ordering::SeqCst);
+            }
+        })));
+        let mut guard = victim.lock().expect("lock");
+        *guard = Some(self.spawn(None));
+        let out = guard.as_mut().and_then(|c| c.stdout.take()).expect("piped");
+        drop(guard);
+        // Its output ends when it does, by itself or not.
+        BufReader::new(out).lines().for_each(drop);
+        if let Some(child) = victim.lock().expect("lock").as_mut() {
+            child.wait().expect("waited");
+        }
+        self.sim.set_hook(None);
+        killed.load(Ordering::SeqCst) == 1
+    }
+
+    /// The end state as a person would find it.
+    fn end_state(&self) -> serde_json::Value {
+        let truth: Truth = self.sim.truth();
+        let planted: Vec<_> = truth
+            .planted
+            .iter()
+            .map(|c| serde_json::json!([c.mailbox, c.how, c.reachable, c.destroyed, c.now]))
+            .collect();
+        let letters: std::collections::BTreeMap<_, _> = truth.letters.into_iter().collect();
+        let touched = truth.innocent.iter().filter(|i| i.touched).count() + truth.others_touched;
+        serde_json::json!({ "planted": planted, "touched": touched, "letters": letters })
+    }
+}
+
+/// Kills at n = 1, 2, 3, ... until a run is not reached by the kill any more;
+/// each time restarts, and compares the end state.
+fn at_every(kill: impl Fn(u64) -> Kill) -> u64 {
+    let reference = Run::new();
+    reference.once(Kill::Never);
+    let expected = reference.end_state();
+    assert!(reference.sim.truth().all_pulled(), "{expected:#}");
+    for n in 1.. {
+        let run = Run::new();
+        let killed = run.once(kill(n));
+        if killed {
+            run.once(Kill::Never);
+        }
+        let found = run.end_state();
+        assert_eq!(found, expected, "after {:?}", kill(n));
+        if !killed {
+            return n - 1;
+        }
+    }
+    unreachable!("the loop ends with the first run that is not killed")
+}
+
+#[test]
+fn a_kill_after_any_commit_is_survived() {
+    let boundaries = at_every(Kill::AfterCommit);
+    println!("killed after each of {boundaries} commits");
+    assert!(
+        boundaries > 20,
+        "only {boundaries} commits: the story is not the whole one"
+    );
+}
+
+#[test]
+fn a_kill_before_the_effect_of_any_provider_call_is_survived() {
+    let boundaries = at_every(|n| Kill::AtCall(n, Phase::Before));
+    println!("killed before each of {boundaries} calls");
+    assert!(
+        boundaries > 20,
+        "only {boundaries} calls: the story is not the whole one"
+    );
+}
+
+#[test]
+fn a_kill_after_the_effect_of_any_provider_call_is_survived() {
+    let boundaries = at_every(|n| Kill::AtCall(n, Phase::After));
+    println!("killed after each of {boundaries} calls");
+    assert!(
+        boundaries > 20,
+        "only {boundaries} calls: the story is not the whole one"
+    );
+}

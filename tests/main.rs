@@ -1,0 +1,7 @@
+//! The integration tests: one binary, one module a subject.
+
+mod crash;
+mod flows;
+mod mailbox;
+mod store;
+mod support;

@@ -1,0 +1,137 @@
+//! The whole service over a simulated organisation, without HTTP: reports are
+//! handed to the desk, and the queue is drained instead of waited for.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use unhook::{
+    app::App,
+    cli::start,
+    clock::{Clock as _, SharedClock, SystemClock},
+    config::Config,
+    demo,
+    domain::{Provider, ReportClient, ReportId, ReportReason},
+    intake::{Desk, NewReport},
+    jobs::{Wake, Workers},
+    sim::{Organisation, Reporter, Scenario, Sim, SimOptions},
+    store::CommitObserver,
+};
+
+use super::database::{Backend, postgres_database};
+
+/// A simulated organisation with a scenario planted.
+pub fn tenant(mailboxes: usize, planted: usize, message: Option<Vec<u8>>) -> Sim {
+    tenant_with(mailboxes, planted, message, false)
+}
+
+/// The same, with every exchange on its wires kept.
+pub fn tenant_with(
+    mailboxes: usize,
+    planted: usize,
+    message: Option<Vec<u8>>,
+    record: bool,
+) -> Sim {
+    let organisation = Organisation::generate(mailboxes, 7);
+    let mut options = SimOptions::new(organisation, Arc::new(|| SystemClock.now()));
+    options.record = record;
+    let sim = Sim::start(options).expect("the simulated tenant starts");
+    sim.plant(&Scenario {
+        message,
+        mailboxes: Some(planted),
+        ..Scenario::default()
+    });
+    sim
+}
+
+/// What one of the sim's reporters sends.
+pub fn click(reporter: &Reporter, tenant_id: &str) -> NewReport {
+    let (client, identity) = match reporter.provider {
+        Provider::Graph => (
+            ReportClient::Outlook,
+            format!("entra:{tenant_id}:{}", reporter.user_id),
+        ),
+        Provider::Gmail => (ReportClient::Gmail, format!("google:{}", reporter.user_id)),
+    };
+    NewReport {
+        client,
+        reporter: identity,
+        guest: false,
+        mailbox: reporter.address.parse().ok(),
+        item_id: Some(reporter.item_id.clone()),
+        internet_message_id: Some(reporter.internet_message_id.clone()),
+        reason: Some(ReportReason::Phishing),
+        comment: None,
+        raw: None,
+        idempotency_key: Some(format!("click-{}", reporter.user_id)),
+    }
+}
+
+/// The service.
+pub struct Stage {
+    pub app: App,
+    pub desk: Desk,
+    pub workers: Workers,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Stage {
+    /// A fresh service; `None` when the database is not at hand.
+    pub async fn new(sim: &Sim, backend: Backend) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let listen = "127.0.0.1:1".parse().expect("an address");
+        let text = demo::settings(sim, listen, folder.path()).expect("settings");
+        let mut config = Config::parse(&text).expect("the demo's settings are valid");
+        if backend == Backend::Postgres {
+            config.database.url = postgres_database().await?.into();
+        }
+        Some(Self {
+            _folder: Some(folder),
+            ..Self::open(config, None).await
+        })
+    }
+
+    /// A service over a configuration.
+    pub async fn open(config: Config, observer: Option<CommitObserver>) -> Self {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let app = start::build_app(config, SharedClock::clone(&clock), observer)
+            .await
+            .expect("the service is built");
+        start::resume(&app).await.expect("resumed");
+        let wake = Wake::default();
+        let desk = Desk::open(app.store.clone(), app.tenant, clock, wake.clone());
+        let workers = start::workers(&app, wake);
+        Self {
+            app,
+            desk,
+            workers,
+            _folder: None,
+        }
+    }
+
+    /// Has both of the sim's reporters click.
+    pub async fn report_all(&self, sim: &Sim) -> Vec<ReportId> {
+        let mut ids = Vec::new();
+        for reporter in sim.reporters() {
+            let click = click(&reporter, sim.tenant_id());
+            ids.push(self.desk.accept(click).await.expect("accepted").id);
+        }
+        ids
+    }
+
+    /// Drains the queue until only work of the far future is left: retries that
+    /// fall due within a minute are waited for by their own due time.
+    pub async fn drain(&self) {
+        loop {
+            self.workers.drain().await;
+            let due = self.app.store.next_job_due().await.expect("due");
+            let now = self.app.clock.now();
+            match due {
+                Some(due) if due < now + TimeDelta::minutes(1) => {
+                    let wait = (due - now).to_std().unwrap_or(Duration::ZERO);
+                    tokio::time::sleep(wait).await;
+                }
+                _ => return,
+            }
+        }
+    }
+}
