@@ -10,7 +10,6 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     config::policy::Policy,
@@ -56,7 +55,7 @@ pub fn analyze_bytes(path: &str, bytes: &[u8], policy: &Policy, now: DateTime<Ut
     let assessment = assess(&message, &observables, &facts, policy);
     AnalyzeLine {
         path: path.to_owned(),
-        sha256: Some(hex::encode(Sha256::digest(bytes))),
+        sha256: Some(message.sha256),
         verdict: Some(assessment.verdict),
         score: Some(assessment.score),
         signals: assessment.signals,

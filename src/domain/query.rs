@@ -66,7 +66,7 @@ pub struct MailboxRef {
 
 impl MailboxRef {
     /// Takes a provider's key after checking that it is a plain path segment
-    /// (letters, digits, `.`, `_`, `-`, `@`, `+`; no `..`; 1 to 254 octets):
+    /// (letters, digits, `.`, `_`, `-`, `@`, `+`, `'`; no `..`; 1 to 254 octets):
     /// neither SDK escapes path segments.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl MailboxRef {
         address: MailboxAddress,
     ) -> Result<Self, LocatorError> {
         let key = key.into();
-        if is_segment(&key, 254, "._-@+") {
+        if is_segment(&key, 254, "._-@+'") {
             Ok(Self {
                 provider,
                 key,

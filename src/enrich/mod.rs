@@ -80,11 +80,13 @@ impl Found {
         }
         for (index, file) in message.attachments.iter().enumerate() {
             let place = format!("{prefix}attachment:{index}");
-            self.push(Observable::new(
-                ObservableKind::Hash,
-                file.sha256.clone(),
-                &place,
-            ));
+            if !file.sha256.is_empty() {
+                self.push(Observable::new(
+                    ObservableKind::Hash,
+                    file.sha256.clone(),
+                    &place,
+                ));
+            }
             if let Some(text) = &file.text {
                 if file.is_html {
                     self.view(&HtmlView::of(text.exposed(), &Limits::default()), &place);

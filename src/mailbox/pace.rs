@@ -304,6 +304,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_short_wait_is_sat_out() {
+        let pace = Pace::new(Arc::new(ManualClock::at(at("2026-01-01T00:00:00Z"))));
+        pace.throttled("ann", Some(Duration::from_millis(80)));
+        let before = tokio::time::Instant::now();
+        assert_eq!(pace.admit("ann").await, Ok(()));
+        assert!(before.elapsed() >= Duration::from_millis(80));
+    }
+
+    #[tokio::test]
     async fn at_most_four_calls_run_in_a_mailbox() {
         let pace = Pace::new(Arc::new(ManualClock::at(at("2026-01-01T00:00:00Z"))));
         let slot = pace.enter(["ann", "ann", "ann", "ann"]).await;

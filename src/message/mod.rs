@@ -49,7 +49,8 @@ pub struct Attachment {
     pub media_type: String,
     /// Bytes after decoding.
     pub size: u64,
-    /// SHA-256 of the decoded bytes, lower-case hexadecimal.
+    /// SHA-256 of the decoded bytes, lower-case hexadecimal; empty past twice the
+    /// bytes a message may have.
     pub sha256: String,
     /// Whether the content is HTML, whatever the type claims.
     pub is_html: bool,
@@ -122,7 +123,8 @@ pub struct NestedMessage {
 pub struct ParsedMessage {
     /// Bytes of the message as received.
     pub size: u64,
-    /// SHA-256 of those bytes, lower-case hexadecimal.
+    /// SHA-256 of those bytes, lower-case hexadecimal; empty for a message inside
+    /// others so often that hashing it would multiply work.
     pub sha256: String,
     /// `Message-ID` without brackets.
     pub message_id: Option<String>,

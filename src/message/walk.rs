@@ -4,6 +4,8 @@
 //! its own walk has no bound on nesting and keeps nested messages as a tree
 //! whose release recurses. One pass per level, at most [`Limits::depth`] levels.
 
+use std::borrow::Cow;
+
 use mail_parser::{ContentType, HeaderName};
 use sha2::{Digest as _, Sha256};
 
@@ -17,6 +19,9 @@ pub(super) struct Walk<'l> {
     limits: &'l Limits,
     parts: usize,
     nested: Vec<NestedMessage>,
+    /// Bytes that may still be decoded and hashed: nesting must not multiply work.
+    decode_left: usize,
+    hash_left: usize,
 }
 
 /// What one message gathers.
@@ -37,6 +42,8 @@ pub fn parse(raw: &[u8], limits: &Limits) -> ParsedMessage {
         limits,
         parts: 0,
         nested: Vec::new(),
+        decode_left: limits.bytes.saturating_mul(2),
+        hash_left: limits.bytes.saturating_mul(2),
     };
     let read = raw.get(..limits.bytes).unwrap_or(raw);
     let mut message = walk.message(without_envelope(read), 0);
@@ -210,19 +217,39 @@ impl Walk<'_> {
         true
     }
 
-    fn decoded(&self, body: &[u8], encoding: Option<&str>, into: &mut Gathered) -> Vec<u8> {
+    fn decoded<'b>(
+        &mut self,
+        body: &'b [u8],
+        encoding: Option<&str>,
+        into: &mut Gathered,
+    ) -> Cow<'b, [u8]> {
+        let coded = matches!(encoding, Some("base64" | "quoted-printable"));
+        if coded && body.len() > self.decode_left {
+            into.defects.push(Defect::TooDeep);
+            return Cow::Borrowed(body);
+        }
         let decoded = match encoding {
             Some("base64") => decode::base64(body),
             Some("quoted-printable") => decode::quoted_printable(body),
-            _ => return body.to_vec(),
+            _ => return Cow::Borrowed(body),
         };
+        self.decode_left -= body.len();
         if decoded.damaged {
             into.defects.push(Defect::BadEncoding);
         }
         if decoded.ambiguous {
             into.defects.push(Defect::AmbiguousMime);
         }
-        decoded.bytes
+        Cow::Owned(decoded.bytes)
+    }
+
+    /// SHA-256 in hexadecimal; empty once the bytes to hash are spent.
+    fn hash(&mut self, bytes: &[u8]) -> String {
+        if bytes.len() > self.hash_left {
+            return String::new();
+        }
+        self.hash_left -= bytes.len();
+        hex::encode(Sha256::digest(bytes))
     }
 
     fn nest(&mut self, raw: &[u8], depth: usize, into: &mut Gathered) {
@@ -233,7 +260,7 @@ impl Walk<'_> {
         let at = self.nested.len();
         let mut message = self.message(without_envelope(raw), depth + 1);
         message.size = raw.len() as u64;
-        message.sha256 = hex::encode(Sha256::digest(raw));
+        message.sha256 = self.hash(raw);
         // what makes an inner message ambiguous makes the outer one so
         let inner = message.defects.iter().filter(|d| {
             d.is_ambiguous() && !matches!(d, Defect::NotMail | Defect::DuplicateHeader(_))
@@ -326,7 +353,7 @@ impl Walk<'_> {
             name: name.map(Untrusted::new),
             media_type: media.chars().take(120).collect(),
             size: body.len() as u64,
-            sha256: hex::encode(Sha256::digest(body)),
+            sha256: self.hash(body),
             is_html: looks_like_html(body),
             magic: body.get(..8).unwrap_or(body).to_vec(),
             text,

@@ -840,3 +840,23 @@ fn pokes_work_from_outside() {
         .expect("claims");
     assert!(changed.get("azp").is_none());
 }
+
+#[test]
+fn a_hundred_thousand_mailboxes_fit() {
+    let sim = sim(100_000);
+    sim.plant(&Scenario::default());
+    let truth = sim.truth();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib: usize = status
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("VmRSS:")?
+                .trim()
+                .strip_suffix(" kB")?
+                .parse()
+                .ok()
+        })
+        .unwrap_or_default();
+    assert_eq!(truth.planted.len(), 30_002);
+    assert!(kib < 2 * 1024 * 1024, "{kib} KiB resident");
+}

@@ -44,6 +44,7 @@ impl Case<'_> {
             let observables = enrich::observables(&parsed);
             let facts = verdict::Facts {
                 organisation_domains: config.organisation.domains.clone(),
+                trusted_authserv_ids: config.policy.trusted_authserv_ids.clone(),
                 received,
                 now,
                 ..verdict::Facts::default()

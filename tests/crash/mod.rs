@@ -125,7 +125,7 @@ impl Run {
             .args(["crash::child", "--exact", "--nocapture", "--test-threads=1"])
             .env(CHILD, order.to_string())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::inherit())
             .spawn()
             .expect("the child starts")
     }

@@ -14,7 +14,7 @@ use super::{
     page,
     sample::Words,
     shell::{Done, Shell},
-    submission::pulls::PullRow,
+    submission::pulls::{PullRow, platform},
     text::{Plain, grouped},
     timeline::{Line, Names, lines},
     when::{When, span},
@@ -113,9 +113,15 @@ fn meters(counted: &Counted) -> Vec<Meter> {
         bar: Bar::progress(part, whole),
     };
     let restoring = pulls.restored > 0 || remediation.state == RemediationState::Restoring;
-    let (label, done) =
-        if restoring { ("Copies restored", pulls.restored) } else { ("Copies pulled", pulls.pulled) };
-    vec![meter("Mailboxes searched", searched, whole), meter(label, done, pulls.found)]
+    let (label, done) = if restoring {
+        ("Copies restored", pulls.restored)
+    } else {
+        ("Copies pulled", pulls.pulled)
+    };
+    vec![
+        meter("Mailboxes searched", searched, whole),
+        meter(label, done, pulls.found),
+    ]
 }
 
 fn tallies(counted: &Counted, gaps: usize) -> Vec<Tally> {
@@ -131,22 +137,34 @@ fn tallies(counted: &Counted, gaps: usize) -> Vec<Tally> {
         ("Not searched", gaps, "warn"),
     ]
     .into_iter()
-    .map(|(label, n, tone)| Tally { label, count: grouped(n), tone: if n == 0 { "zero" } else { tone } })
+    .map(|(label, n, tone)| Tally {
+        label,
+        count: grouped(n),
+        tone: if n == 0 { "zero" } else { tone },
+    })
     .collect()
 }
 
 fn gap_row(gap: &Gap) -> GapRow {
     GapRow {
         mailbox: Plain::line(gap.mailbox.address.as_str(), 120),
-        provider: gap.mailbox.provider.as_str(),
+        provider: platform(gap.mailbox.provider),
         reason: Plain::line(&gap.reason, 300),
-        state: if gap.retrying { Chip::busy("Trying again") } else { Chip::alert("Unreachable") },
+        state: if gap.retrying {
+            Chip::busy("Trying again")
+        } else {
+            Chip::alert("Unreachable")
+        },
         attempts: gap.attempts,
     }
 }
 
 fn submission_row(submission: &Submission, now: DateTime<Utc>) -> SubmissionRow {
-    let mailbox = submission.mailbox.as_ref().map(|m| m.as_str()).unwrap_or_default();
+    let mailbox = submission
+        .mailbox
+        .as_ref()
+        .map(|m| m.as_str())
+        .unwrap_or_default();
     SubmissionRow {
         path: format!("/console/submissions/{}", submission.id),
         subject: Plain::line(submission.subject.as_deref().unwrap_or_default(), 120),
@@ -158,13 +176,20 @@ fn submission_row(submission: &Submission, now: DateTime<Utc>) -> SubmissionRow 
 
 impl CampaignPage {
     fn of(shell: Shell, may_restore: bool, material: &Material, now: DateTime<Utc>) -> Self {
-        let Material { counted, gaps, pulls, .. } = material;
+        let Material {
+            counted,
+            gaps,
+            pulls,
+            ..
+        } = material;
         let campaign = &counted.campaign;
         let remediation = counted.remediation.as_ref();
         let took = remediation
             .filter(|r| r.state == RemediationState::Closed)
             .and_then(|r| Some(span(material.last_settled? - r.created_at)));
-        let exposed = remediation.map(|r| r.progress.exposed.as_slice()).unwrap_or_default();
+        let exposed = remediation
+            .map(|r| r.progress.exposed.as_slice())
+            .unwrap_or_default();
         let older = pulls.next.as_ref();
         Self {
             shell,
@@ -184,13 +209,21 @@ impl CampaignPage {
             meters: meters(counted),
             tallies: tallies(counted, gaps.len()),
             took,
-            exposed: exposed.iter().take(50).map(|a| Plain::defanged(a, 120)).collect(),
+            exposed: exposed
+                .iter()
+                .take(50)
+                .map(|a| Plain::defanged(a, 120))
+                .collect(),
             gaps: gaps.iter().take(200).map(gap_row).collect(),
             pulls: pulls.items.iter().map(|p| PullRow::of(p, now)).collect(),
             older: older.map(|after| format!("/console/campaigns/{}?after={after}", campaign.id)),
             may_restore,
             restorable: pulls.items.iter().any(PullRow::restorable),
-            submissions: material.submissions.iter().map(|s| submission_row(s, now)).collect(),
+            submissions: material
+                .submissions
+                .iter()
+                .map(|s| submission_row(s, now))
+                .collect(),
             lines: lines(&material.events, &material.names, now),
         }
     }
@@ -210,7 +243,9 @@ pub(super) async fn show(
     path: web::Path<String>,
     query: web::Query<CampaignQuery>,
 ) -> Result<HttpResponse, PageError> {
-    let id = path.parse::<CampaignId>().map_err(|_| PageError::NotFound)?;
+    let id = path
+        .parse::<CampaignId>()
+        .map_err(|_| PageError::NotFound)?;
     let material = gathered(&signed, id, query.after.clone()).await?;
     let moving = material
         .counted
@@ -232,14 +267,22 @@ async fn gathered(
 ) -> Result<Material, PageError> {
     let rows = signed.app.store.read(signed.session.tenant);
     let campaign = rows.campaign(id).await?.ok_or(PageError::NotFound)?;
-    let of_it = SubmissionFilter { campaign: Some(id), ..SubmissionFilter::default() };
+    let of_it = SubmissionFilter {
+        campaign: Some(id),
+        ..SubmissionFilter::default()
+    };
     let remediation = rows.remediation_of(id).await?;
     let gaps = match &remediation {
         Some(remediation) => rows.gaps(remediation.id).await?,
         None => Vec::new(),
     };
-    let page = PageRequest { after, ..PageRequest::first(PULLS) };
-    let submissions = rows.submissions(&of_it, &PageRequest::first(SUBMISSIONS)).await?;
+    let page = PageRequest {
+        after,
+        ..PageRequest::first(PULLS)
+    };
+    let submissions = rows
+        .submissions(&of_it, &PageRequest::first(SUBMISSIONS))
+        .await?;
     Ok(Material {
         gaps,
         pulls: rows.pulls(Some(id), &page).await?,
@@ -258,8 +301,16 @@ async fn gathered(
 
 /// The names of all keys, to say who acted.
 pub(super) async fn key_names(signed: &Signed) -> Result<Names, PageError> {
-    let keys = signed.app.store.read(signed.session.tenant).api_keys().await?;
-    Ok(keys.into_iter().map(|key| (key.id.to_string(), key.name)).collect())
+    let keys = signed
+        .app
+        .store
+        .read(signed.session.tenant)
+        .api_keys()
+        .await?;
+    Ok(keys
+        .into_iter()
+        .map(|key| (key.id.to_string(), key.name))
+        .collect())
 }
 
 /// A campaign that is being pulled, with gaps.

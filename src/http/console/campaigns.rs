@@ -64,7 +64,12 @@ pub(super) fn state_chip(remediation: &Remediation) -> Chip {
 
 impl Row {
     fn of(counted: &Counted, now: DateTime<Utc>) -> Self {
-        let Counted { campaign, remediation, pulls, submissions } = counted;
+        let Counted {
+            campaign,
+            remediation,
+            pulls,
+            submissions,
+        } = counted;
         let settled = pulls.found - pulls.pending.min(pulls.found);
         Self {
             path: format!("/console/campaigns/{}", campaign.id),
@@ -103,12 +108,21 @@ pub(super) async fn show(
     query: web::Query<After>,
 ) -> Result<HttpResponse, PageError> {
     let rows = signed.app.store.read(signed.session.tenant);
-    let request = PageRequest { after: query.after.clone(), ..PageRequest::first(ROWS) };
+    let request = PageRequest {
+        after: query.after.clone(),
+        ..PageRequest::first(ROWS)
+    };
     let found = rows.campaigns(None, &request).await?;
-    let older = found.next.as_ref().map(|id| format!("/console/campaigns?after={id}"));
+    let older = found
+        .next
+        .as_ref()
+        .map(|id| format!("/console/campaigns?after={id}"));
     let mut shown = Vec::with_capacity(found.items.len());
     for campaign in found.items {
-        let of_it = SubmissionFilter { campaign: Some(campaign.id), ..SubmissionFilter::default() };
+        let of_it = SubmissionFilter {
+            campaign: Some(campaign.id),
+            ..SubmissionFilter::default()
+        };
         let counted = Counted {
             remediation: rows.remediation_of(campaign.id).await?,
             pulls: rows.count_pulls(campaign.id).await?,
@@ -118,7 +132,12 @@ pub(super) async fn show(
         shown.push(Row::of(&counted, signed.now));
     }
     let shell = Shell::of(&signed, "campaigns").await?.looking_again(20);
-    page(&CampaignsPage { shell, rows: shown, first: query.after.is_none(), older })
+    page(&CampaignsPage {
+        shell,
+        rows: shown,
+        first: query.after.is_none(),
+        older,
+    })
 }
 
 /// Campaigns in every state, or none.
@@ -127,7 +146,20 @@ pub(super) async fn show(
 /// When the template fails.
 pub fn sample(words: &Words, empty: bool) -> Result<String, askama::Error> {
     let shell = Shell::sample("campaigns", &words.say("SOC desk"));
-    let all = if empty { Vec::new() } else { super::sample::campaigns(words) };
-    let rows = all.iter().map(|c| Row::of(c, super::sample::now())).collect();
-    CampaignsPage { shell, rows, first: true, older: None }.render()
+    let all = if empty {
+        Vec::new()
+    } else {
+        super::sample::campaigns(words)
+    };
+    let rows = all
+        .iter()
+        .map(|c| Row::of(c, super::sample::now()))
+        .collect();
+    CampaignsPage {
+        shell,
+        rows,
+        first: true,
+        older: None,
+    }
+    .render()
 }

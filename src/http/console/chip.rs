@@ -30,7 +30,8 @@ const SQUARE: &str = "M1 1h8v8H1z";
 const BARS: &str = "M1 1.2h8v1.8H1zM1 4.1h8v1.8H1zM1 7h8v1.8H1z";
 const CHECK: &str = "M8.6 1.4 10 2.8 4 9 .2 5.4l1.3-1.5L4 6.2z";
 const DIAMOND: &str = "M5 0l5 5-5 5-5-5z";
-const RING: &str = "M5 .5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9zm0 2a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z";
+const RING: &str =
+    "M5 .5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9zm0 2a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z";
 const HALF: &str = "M5 .5a4.5 4.5 0 1 1 0 9zM5 .5a4.5 4.5 0 0 0 0 9v-1.4a3.1 3.1 0 0 1 0-6.2z";
 const CROSS: &str = "M2 .6 5 3.6l3-3L9.4 2l-3 3 3 3L8 9.4l-3-3-3 3L.6 8l3-3-3-3z";
 const RETURN: &str = "M4 .8v2.4h2.6a2.9 2.9 0 0 1 0 5.9H2V7.4h4.5a1.2 1.2 0 0 0 0-2.5H4v2.4L.4 4z";
@@ -143,7 +144,14 @@ impl Bar {
     #[must_use]
     pub fn progress(part: u64, whole: u64) -> Self {
         let percent = u8::try_from(part.min(whole) * 100 / whole.max(1)).unwrap_or(100);
-        Self { percent, tone: if part >= whole && whole > 0 { "good" } else { "info" } }
+        Self {
+            percent,
+            tone: if part >= whole && whole > 0 {
+                "good"
+            } else {
+                "info"
+            },
+        }
     }
 }
 
@@ -165,12 +173,24 @@ impl Weight {
     /// `weight` beside the heaviest of its list, `most` (both as they are signed).
     #[must_use]
     pub fn of(weight: f64, most: f64) -> Self {
-        let share = if most.abs() > f64::EPSILON { weight.abs() / most.abs() } else { 0.0 };
+        let share = if most.abs() > f64::EPSILON {
+            weight.abs() / most.abs()
+        } else {
+            0.0
+        };
         let length = (percent(share) / 2).max(1);
         if weight >= 0.0 {
-            Self { side: "for", from: 50, length }
+            Self {
+                side: "for",
+                from: 50,
+                length,
+            }
         } else {
-            Self { side: "against", from: 50 - length, length }
+            Self {
+                side: "against",
+                from: 50 - length,
+                length,
+            }
         }
     }
 }

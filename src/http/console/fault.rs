@@ -84,7 +84,9 @@ impl From<AuthError> for PageError {
     fn from(error: AuthError) -> Self {
         match error.recorded() {
             AuthError::Scope(scope) => Self::Forbidden(scope),
-            _ => Self::SignIn { next: String::new() },
+            _ => Self::SignIn {
+                next: String::new(),
+            },
         }
     }
 }
@@ -170,9 +172,14 @@ impl PageError {
     fn page(&self) -> String {
         let (status, title, words) = self.words();
         let style = assets::style_path();
-        FaultPage { style, status: status.as_u16(), title, words }
-            .render()
-            .unwrap_or_else(|_| title.to_owned())
+        FaultPage {
+            style,
+            status: status.as_u16(),
+            title,
+            words,
+        }
+        .render()
+        .unwrap_or_else(|_| title.to_owned())
     }
 }
 

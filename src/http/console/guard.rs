@@ -72,7 +72,10 @@ impl FromRequest for Signed {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let app = request.app_data::<web::Data<App>>().ok_or(PageError::Failed)?.clone();
+            let app = request
+                .app_data::<web::Data<App>>()
+                .ok_or(PageError::Failed)?
+                .clone();
             let Some(value) = cookie_of(&request) else {
                 return Err(stranger(&request));
             };
@@ -82,11 +85,25 @@ impl FromRequest for Signed {
             else {
                 return Err(stranger(&request));
             };
-            match app.store.read(session.tenant).api_key(session.api_key).await? {
+            match app
+                .store
+                .read(session.tenant)
+                .api_key(session.api_key)
+                .await?
+            {
                 Some(key) if in_force(&key, now) => {
-                    let analyst = Analyst { key_id: key.id, scopes: scopes_of(&key) };
+                    let analyst = Analyst {
+                        key_id: key.id,
+                        scopes: scopes_of(&key),
+                    };
                     let who = Plain::line(&key.name, 60);
-                    let signed = Self { app, analyst, who, session, now };
+                    let signed = Self {
+                        app,
+                        analyst,
+                        who,
+                        session,
+                        now,
+                    };
                     signed.require(Scope::SubmissionsRead)?;
                     Ok(signed)
                 }
@@ -101,9 +118,13 @@ fn stranger(request: &HttpRequest) -> PageError {
     if request.method() == actix_web::http::Method::GET && from_elsewhere {
         PageError::Again
     } else if request.method() == actix_web::http::Method::GET {
-        PageError::SignIn { next: request.path().to_owned() }
+        PageError::SignIn {
+            next: request.path().to_owned(),
+        }
     } else {
-        PageError::SignIn { next: String::new() }
+        PageError::SignIn {
+            next: String::new(),
+        }
     }
 }
 
@@ -158,10 +179,16 @@ impl<T: DeserializeOwned + 'static> FromRequest for Change<T> {
 }
 
 fn sent_from(request: &HttpRequest) -> Option<&str> {
-    request.headers().get("sec-fetch-site").and_then(|v| v.to_str().ok())
+    request
+        .headers()
+        .get("sec-fetch-site")
+        .and_then(|v| v.to_str().ok())
 }
 
-fn header<'r>(request: &'r HttpRequest, name: &actix_web::http::header::HeaderName) -> Option<&'r str> {
+fn header<'r>(
+    request: &'r HttpRequest,
+    name: &actix_web::http::header::HeaderName,
+) -> Option<&'r str> {
     request.headers().get(name).and_then(|v| v.to_str().ok())
 }
 
@@ -191,7 +218,9 @@ fn is_loopback(authority: &str) -> bool {
         None => authority.split(':').next().unwrap_or_default(),
     };
     host == "localhost"
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// The demo's page on the same machine, over plain http: there alone a cookie
@@ -243,7 +272,11 @@ pub(super) fn new_session(
 /// The cookie that carries a session; an empty value takes it away.
 pub(super) fn cookie(request: &HttpRequest, value: String) -> Cookie<'static> {
     let plain = plain_loopback(request);
-    let name = if plain { LOOPBACK_COOKIE } else { SECURE_COOKIE };
+    let name = if plain {
+        LOOPBACK_COOKIE
+    } else {
+        SECURE_COOKIE
+    };
     let gone = value.is_empty();
     let mut cookie = Cookie::build(name, value)
         .path("/")
@@ -275,14 +308,21 @@ mod tests {
     fn a_form_of_another_site_is_refused() {
         for accepted in [
             &[("sec-fetch-site", "same-origin")][..],
-            &[("host", "a.example:8443"), ("origin", "https://a.example:8443")],
+            &[
+                ("host", "a.example:8443"),
+                ("origin", "https://a.example:8443"),
+            ],
         ] {
             assert!(own_origin(&from(accepted)).is_ok(), "{accepted:?}");
         }
         for refused in [
             &[][..],
             &[("sec-fetch-site", "cross-site")],
-            &[("sec-fetch-site", "same-site"), ("host", "a.example"), ("origin", "https://a.example")],
+            &[
+                ("sec-fetch-site", "same-site"),
+                ("host", "a.example"),
+                ("origin", "https://a.example"),
+            ],
             &[("sec-fetch-site", "none")],
             &[("host", "a.example"), ("origin", "https://b.example")],
             &[("host", "a.example"), ("origin", "null")],
@@ -302,7 +342,11 @@ mod tests {
             "http://localhost.evil.example",
         ] {
             let safe = cookie(&from(&[("origin", origin)]), "v".into());
-            assert_eq!((safe.name(), safe.secure()), ("__Host-unhook", Some(true)), "{origin}");
+            assert_eq!(
+                (safe.name(), safe.secure()),
+                ("__Host-unhook", Some(true)),
+                "{origin}"
+            );
             assert_eq!(safe.http_only(), Some(true));
             assert_eq!(safe.same_site(), Some(SameSite::Strict));
             assert_eq!((safe.path(), safe.domain()), (Some("/"), None));

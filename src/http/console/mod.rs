@@ -57,20 +57,37 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/sign-out", web::post().to(sign_in::sign_out))
         .route("/assets/{name}", web::get().to(assets::asset))
         .route("/submissions/{id}", web::get().to(submission::show))
-        .route("/submissions/{id}/frame", web::get().to(submission::frame::show))
-        .route("/submissions/{id}/message.eml", web::get().to(submission::download::show))
-        .route("/submissions/{id}/verdict", web::post().to(submission::actions::set_verdict))
-        .route("/pulls/{id}/restore", web::post().to(submission::actions::restore))
+        .route(
+            "/submissions/{id}/frame",
+            web::get().to(submission::frame::show),
+        )
+        .route(
+            "/submissions/{id}/message.eml",
+            web::get().to(submission::download::show),
+        )
+        .route(
+            "/submissions/{id}/verdict",
+            web::post().to(submission::actions::set_verdict),
+        )
+        .route(
+            "/pulls/{id}/restore",
+            web::post().to(submission::actions::restore),
+        )
         .route("/campaigns", web::get().to(campaigns::show))
         .route("/campaigns/{id}", web::get().to(campaign::show))
-        .route("/campaigns/{id}/restore", web::post().to(submission::actions::restore_all))
+        .route(
+            "/campaigns/{id}/restore",
+            web::post().to(submission::actions::restore_all),
+        )
         .route("/parked", web::get().to(parked::show))
         .default_service(web::to(nothing_here));
     cfg.service(scope).route("/", web::get().to(to_console));
 }
 
 async fn to_console() -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((LOCATION, "/console")).finish()
+    HttpResponse::SeeOther()
+        .insert_header((LOCATION, "/console"))
+        .finish()
 }
 
 async fn nothing_here() -> Result<HttpResponse, PageError> {
@@ -80,5 +97,7 @@ async fn nothing_here() -> Result<HttpResponse, PageError> {
 /// A rendered page.
 fn page(template: &impl Template) -> Result<HttpResponse, PageError> {
     let html = template.render()?;
-    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(html))
+    Ok(HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .body(html))
 }

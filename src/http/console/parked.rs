@@ -47,9 +47,17 @@ struct ParkedPage {
 
 /// `GET /console/parked`
 pub(super) async fn show(signed: Signed) -> Result<HttpResponse, PageError> {
-    let jobs = signed.app.store.read(signed.session.tenant).parked_jobs().await?;
+    let jobs = signed
+        .app
+        .store
+        .read(signed.session.tenant)
+        .parked_jobs()
+        .await?;
     let rows = jobs.iter().map(|job| Row::of(job, signed.now)).collect();
-    page(&ParkedPage { shell: Shell::of(&signed, "parked").await?, rows })
+    page(&ParkedPage {
+        shell: Shell::of(&signed, "parked").await?,
+        rows,
+    })
 }
 
 /// Work that gave up, or none.
@@ -57,8 +65,15 @@ pub(super) async fn show(signed: Signed) -> Result<HttpResponse, PageError> {
 /// # Errors
 /// When the template fails.
 pub fn sample(words: &Words, empty: bool) -> Result<String, askama::Error> {
-    let jobs = if empty { Vec::new() } else { super::sample::jobs(words) };
-    let rows = jobs.iter().map(|job| Row::of(job, super::sample::now())).collect();
+    let jobs = if empty {
+        Vec::new()
+    } else {
+        super::sample::jobs(words)
+    };
+    let rows = jobs
+        .iter()
+        .map(|job| Row::of(job, super::sample::now()))
+        .collect();
     let mut shell = Shell::sample("parked", &words.say("SOC desk"));
     shell.parked = jobs.len();
     ParkedPage { shell, rows }.render()

@@ -146,12 +146,15 @@ impl QueuePage {
         found: &Page<Submission>,
         now: DateTime<Utc>,
     ) -> Self {
-        let tabs = Tab::ALL.into_iter().zip(counts).map(|(each, count)| TabLink {
-            word: each.word(),
-            path: each.path(),
-            count: grouped(count),
-            current: each == tab,
-        });
+        let tabs = Tab::ALL
+            .into_iter()
+            .zip(counts)
+            .map(|(each, count)| TabLink {
+                word: each.word(),
+                path: each.path(),
+                count: grouped(count),
+                current: each == tab,
+            });
         Self {
             shell,
             tab,
@@ -177,7 +180,10 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, PageError> {
     let tab = Tab::of(query.tab.as_deref());
     let rows = signed.app.store.read(signed.session.tenant);
-    let request = PageRequest { after: query.after.clone(), ..PageRequest::first(ROWS) };
+    let request = PageRequest {
+        after: query.after.clone(),
+        ..PageRequest::first(ROWS)
+    };
     let found = rows.submissions(&tab.filter(), &request).await?;
     let mut counts = [0; 4];
     for (count, each) in counts.iter_mut().zip(Tab::ALL) {
@@ -185,7 +191,9 @@ pub(super) async fn show(
     }
     let shell = Shell::of(&signed, "queue").await?.looking_again(20);
     let first = query.after.is_none();
-    page(&QueuePage::of(shell, tab, counts, first, &found, signed.now))
+    page(&QueuePage::of(
+        shell, tab, counts, first, &found, signed.now,
+    ))
 }
 
 /// The queue with every kind of row, and without any.
@@ -194,9 +202,25 @@ pub(super) async fn show(
 /// When the template fails.
 pub fn sample(words: &Words, empty: bool) -> Result<String, askama::Error> {
     let shell = Shell::sample("queue", &words.say("SOC desk"));
-    let items = if empty { Vec::new() } else { super::sample::submissions(words) };
+    let items = if empty {
+        Vec::new()
+    } else {
+        super::sample::submissions(words)
+    };
     let next = items.last().map(|s| s.id.to_string());
-    let counts = if empty { [0, 212, 41, 164] } else { [7, 212, 41, 164] };
+    let counts = if empty {
+        [0, 212, 41, 164]
+    } else {
+        [7, 212, 41, 164]
+    };
     let tab = if empty { Tab::Review } else { Tab::All };
-    QueuePage::of(shell, tab, counts, true, &Page { items, next }, super::sample::now()).render()
+    QueuePage::of(
+        shell,
+        tab,
+        counts,
+        true,
+        &Page { items, next },
+        super::sample::now(),
+    )
+    .render()
 }

@@ -45,7 +45,9 @@ impl Words {
     /// One text in every place.
     #[must_use]
     pub fn hostile(text: &str) -> Self {
-        Self { hostile: Some(text.to_owned()) }
+        Self {
+            hostile: Some(text.to_owned()),
+        }
     }
 
     /// What stands in a place where `plain` would stand in the story.
@@ -86,7 +88,9 @@ fn before(seconds: i64) -> DateTime<Utc> {
 }
 
 fn id<K: IdKind>(n: u128) -> Id<K> {
-    Id::from_uuid(Uuid::from_u128(0x019a_ab00_0000_7000_8000_0000_0000_0000 + n))
+    Id::from_uuid(Uuid::from_u128(
+        0x019a_ab00_0000_7000_8000_0000_0000_0000 + n,
+    ))
 }
 
 fn address(text: &str) -> Option<MailboxAddress> {
@@ -117,18 +121,59 @@ fn assessment(w: &Words, verdict: Verdict, score: f64) -> Assessment {
         verdict,
         score,
         signals: vec![
-            signal(w, "url.lookalike_domain", "url", "Link to northwlnd-payroll[.]example, one letter from northwind.example", "body:html", 4.1),
-            signal(w, "auth.dmarc_fail", "authentication", "DMARC failed and the domain asks to reject", "header:Authentication-Results", 2.6),
-            signal(w, "url.credential_path", "url", "Path /session/verify/sso asks for a password", "body:html", 2.2),
-            signal(w, "header.reply_to_foreign", "sender", "Replies go to another domain than the sender’s", "header:Reply-To", 1.4),
-            signal(w, "text.urgency", "content", "“within 24 hours”, “will be suspended”", "body:text", 0.8),
-            signal(w, "sender.known_correspondent", "sender", "The display name has written to 14 people here before", "header:From", -1.1),
+            signal(
+                w,
+                "url.lookalike_domain",
+                "url",
+                "Link to northwlnd-payroll[.]example, one letter from northwind.example",
+                "body:html",
+                4.1,
+            ),
+            signal(
+                w,
+                "auth.dmarc_fail",
+                "authentication",
+                "DMARC failed and the domain asks to reject",
+                "header:Authentication-Results",
+                2.6,
+            ),
+            signal(
+                w,
+                "url.credential_path",
+                "url",
+                "Path /session/verify/sso asks for a password",
+                "body:html",
+                2.2,
+            ),
+            signal(
+                w,
+                "header.reply_to_foreign",
+                "sender",
+                "Replies go to another domain than the sender’s",
+                "header:Reply-To",
+                1.4,
+            ),
+            signal(
+                w,
+                "text.urgency",
+                "content",
+                "“within 24 hours”, “will be suspended”",
+                "body:text",
+                0.8,
+            ),
+            signal(
+                w,
+                "sender.known_correspondent",
+                "sender",
+                "The display name has written to 14 people here before",
+                "header:From",
+                -1.1,
+            ),
         ],
         rules_version: w.say("2026.11-3"),
         may_pull: verdict == Verdict::Malicious,
-        hold_reason: (verdict == Verdict::Suspicious).then(|| {
-            w.say("only one evidence class speaks for malice; policy wants two")
-        }),
+        hold_reason: (verdict == Verdict::Suspicious)
+            .then(|| w.say("only one evidence class speaks for malice; policy wants two")),
     }
 }
 
@@ -148,18 +193,117 @@ const SEEDS: [Seed; 12] = {
     use Verdict::{Benign, Bulk, Malicious, Simulation, Spam, Suspicious, Unknown};
     use VerdictSource::{Analyst, Policy};
     [
-        Seed(12, "Invoice INV-20441 overdue: updated bank details", "accounts@fabrikam-billing.example", None, 0.0, 1, 6, Pending),
-        Seed(11, "Re: Shared document “Q4 bonus plan.pdf”", "no-reply@sharefiles-notify.example", Some((Suspicious, Policy)), 0.71, 3, 190, Fetched),
-        Seed(10, "Your payroll account will be suspended within 24 hours", "payroll@northwlnd-payroll.example", Some((Malicious, Policy)), 0.97, 6, 724, Fetched),
-        Seed(9, "Voicemail from +44 20 7946 0018 (00:42)", "voice@pbx-message.example", Some((Unknown, Policy)), 0.38, 1, 1_500, Mismatch),
-        Seed(8, "Action required: your password expires today", "it-desk@northwind.example", Some((Simulation, Policy)), 0.12, 41, 3_300, Fetched),
-        Seed(7, "Your parcel could not be delivered", "tracking@parcel-redelivery.example", Some((Malicious, Analyst)), 0.88, 2, 5_400, Fetched),
-        Seed(6, "10 productivity habits for a calmer November", "hello@morningpages.example", Some((Bulk, Policy)), 0.02, 1, 9_100, Fetched),
-        Seed(5, "Meeting notes: supplier review", "lena.hartmann@tailspin.example", Some((Benign, Analyst)), 0.19, 1, 15_000, Fetched),
-        Seed(4, "CONGRATULATIONS you have been selected", "winner@lotto-prize-desk.example", Some((Spam, Policy)), 0.44, 4, 40_000, Fetched),
+        Seed(
+            12,
+            "Invoice INV-20441 overdue: updated bank details",
+            "accounts@fabrikam-billing.example",
+            None,
+            0.0,
+            1,
+            6,
+            Pending,
+        ),
+        Seed(
+            11,
+            "Re: Shared document “Q4 bonus plan.pdf”",
+            "no-reply@sharefiles-notify.example",
+            Some((Suspicious, Policy)),
+            0.71,
+            3,
+            190,
+            Fetched,
+        ),
+        Seed(
+            10,
+            "Your payroll account will be suspended within 24 hours",
+            "payroll@northwlnd-payroll.example",
+            Some((Malicious, Policy)),
+            0.97,
+            6,
+            724,
+            Fetched,
+        ),
+        Seed(
+            9,
+            "Voicemail from +44 20 7946 0018 (00:42)",
+            "voice@pbx-message.example",
+            Some((Unknown, Policy)),
+            0.38,
+            1,
+            1_500,
+            Mismatch,
+        ),
+        Seed(
+            8,
+            "Action required: your password expires today",
+            "it-desk@northwind.example",
+            Some((Simulation, Policy)),
+            0.12,
+            41,
+            3_300,
+            Fetched,
+        ),
+        Seed(
+            7,
+            "Your parcel could not be delivered",
+            "tracking@parcel-redelivery.example",
+            Some((Malicious, Analyst)),
+            0.88,
+            2,
+            5_400,
+            Fetched,
+        ),
+        Seed(
+            6,
+            "10 productivity habits for a calmer November",
+            "hello@morningpages.example",
+            Some((Bulk, Policy)),
+            0.02,
+            1,
+            9_100,
+            Fetched,
+        ),
+        Seed(
+            5,
+            "Meeting notes: supplier review",
+            "lena.hartmann@tailspin.example",
+            Some((Benign, Analyst)),
+            0.19,
+            1,
+            15_000,
+            Fetched,
+        ),
+        Seed(
+            4,
+            "CONGRATULATIONS you have been selected",
+            "winner@lotto-prize-desk.example",
+            Some((Spam, Policy)),
+            0.44,
+            4,
+            40_000,
+            Fetched,
+        ),
         Seed(3, "", "", Some((Unknown, Policy)), 0.50, 1, 61_000, Missing),
-        Seed(2, "DocuSign: completed contract 88-1207", "dse@eu-docusing.example", Some((Malicious, Policy)), 0.99, 9, 96_000, Fetched),
-        Seed(1, "Quarterly newsletter", "news@adventure-works.example", Some((Bulk, Policy)), 0.01, 1, 260_000, Fetched),
+        Seed(
+            2,
+            "DocuSign: completed contract 88-1207",
+            "dse@eu-docusing.example",
+            Some((Malicious, Policy)),
+            0.99,
+            9,
+            96_000,
+            Fetched,
+        ),
+        Seed(
+            1,
+            "Quarterly newsletter",
+            "news@adventure-works.example",
+            Some((Bulk, Policy)),
+            0.01,
+            1,
+            260_000,
+            Fetched,
+        ),
     ]
 };
 
@@ -237,16 +381,32 @@ fn events(w: &Words) -> Vec<Event> {
         at: before(age),
     };
     let mut all = vec![
-        event("reported", 724, json!({"client": w.say("outlook"), "reason": w.say("phishing")})),
+        event(
+            "reported",
+            724,
+            json!({"client": w.say("outlook"), "reason": w.say("phishing")}),
+        ),
         event("quarantined", 722, json!({})),
         event("evidence_fetched", 721, json!({"octets": 48_211})),
         event("enriched", 721, json!({"observables": 6})),
-        event("verdict", 720, json!({"verdict": w.say("malicious"), "score": 0.97})),
+        event(
+            "verdict",
+            720,
+            json!({"verdict": w.say("malicious"), "score": 0.97}),
+        ),
         event("search_started", 720, json!({"mailboxes": 200})),
-        event("reported", 655, json!({"client": w.say("gmail"), "reason": w.say("phishing")})),
+        event(
+            "reported",
+            655,
+            json!({"client": w.say("gmail"), "reason": w.say("phishing")}),
+        ),
         event("searched", 640, json!({"mailboxes": 198, "found": 61})),
         event("pulled", 612, json!({"copies": 58})),
-        event("verdict", 240, json!({"verdict": w.say("malicious"), "reason": w.say("Confirmed with payroll: not theirs")})),
+        event(
+            "verdict",
+            240,
+            json!({"verdict": w.say("malicious"), "reason": w.say("Confirmed with payroll: not theirs")}),
+        ),
         event("thanked", 233, json!({"letters": 2})),
     ];
     if let Some(decision) = all.iter_mut().find(|event| event.at == before(240)) {
@@ -267,7 +427,8 @@ fn report(w: &Words, n: u128, who: &str, client: ReportClient, comment: &str, ag
         submission: id(10),
         client,
         reporter: w.say("google:1099"),
-        reporter_address: address(&format!("{who}@northwind.example")).filter(|_| w.hostile.is_none()),
+        reporter_address: address(&format!("{who}@northwind.example"))
+            .filter(|_| w.hostile.is_none()),
         guest: n == 43,
         message_key: String::new(),
         reason: Some(ReportReason::Phishing),
@@ -275,7 +436,11 @@ fn report(w: &Words, n: u128, who: &str, client: ReportClient, comment: &str, ag
         upload_sha256: None,
         idempotency_key: None,
         request_digest: String::new(),
-        status: if n == 43 { ReportStatus::InReview } else { ReportStatus::Closed },
+        status: if n == 43 {
+            ReportStatus::InReview
+        } else {
+            ReportStatus::Closed
+        },
         outcome: None,
         received_at: before(age),
     }
@@ -298,14 +463,86 @@ fn pulls(w: &Words) -> Vec<Pull> {
     const FOLDER: &[&str] = &["AAMkADk0ZGQ5YTYyLTQ3ODgtNDJhNC1iZjE4Inbox"];
     const INBOX: &[&str] = &["CATEGORY_PERSONAL", "IMPORTANT", "INBOX", "UNREAD"];
     let copies = [
-        Copy(1, Graph, "maya.lindqvist", PullRole::Reported, Pulled, Observed::Pulled, FOLDER, "the reported copy"),
-        Copy(2, Gmail, "tomas.weber", PullRole::Copy, Pulled, Observed::Pulled, INBOX, "same Message-ID and content"),
-        Copy(3, Gmail, "ines.duarte", PullRole::Copy, Pulled, Observed::Moving, INBOX, "same Message-ID and content"),
-        Copy(4, Graph, "jonas.eriksen", PullRole::Forward, Pulled, Observed::Pulled, FOLDER, "forward with the same links, subject changed"),
-        Copy(5, Graph, "aiko.tanaka", PullRole::Copy, Pulled, Observed::Gone, &[], "same Message-ID and content"),
-        Copy(6, Gmail, "bruno.costa", PullRole::Copy, InPlace, Observed::Restored, &["Label_14", "SPAM"], "same Message-ID and content"),
-        Copy(7, Graph, "freya.nilsen", PullRole::Copy, Pulled, Observed::Failed, FOLDER, "same Message-ID and content"),
-        Copy(8, Graph, "omar.haddad", PullRole::Copy, Pulled, Observed::Changed, FOLDER, "same Message-ID"),
+        Copy(
+            1,
+            Graph,
+            "maya.lindqvist",
+            PullRole::Reported,
+            Pulled,
+            Observed::Pulled,
+            FOLDER,
+            "the reported copy",
+        ),
+        Copy(
+            2,
+            Gmail,
+            "tomas.weber",
+            PullRole::Copy,
+            Pulled,
+            Observed::Pulled,
+            INBOX,
+            "same Message-ID and content",
+        ),
+        Copy(
+            3,
+            Gmail,
+            "ines.duarte",
+            PullRole::Copy,
+            Pulled,
+            Observed::Moving,
+            INBOX,
+            "same Message-ID and content",
+        ),
+        Copy(
+            4,
+            Graph,
+            "jonas.eriksen",
+            PullRole::Forward,
+            Pulled,
+            Observed::Pulled,
+            FOLDER,
+            "forward with the same links, subject changed",
+        ),
+        Copy(
+            5,
+            Graph,
+            "aiko.tanaka",
+            PullRole::Copy,
+            Pulled,
+            Observed::Gone,
+            &[],
+            "same Message-ID and content",
+        ),
+        Copy(
+            6,
+            Gmail,
+            "bruno.costa",
+            PullRole::Copy,
+            InPlace,
+            Observed::Restored,
+            &["Label_14", "SPAM"],
+            "same Message-ID and content",
+        ),
+        Copy(
+            7,
+            Graph,
+            "freya.nilsen",
+            PullRole::Copy,
+            Pulled,
+            Observed::Failed,
+            FOLDER,
+            "same Message-ID and content",
+        ),
+        Copy(
+            8,
+            Graph,
+            "omar.haddad",
+            PullRole::Copy,
+            Pulled,
+            Observed::Changed,
+            FOLDER,
+            "same Message-ID",
+        ),
     ];
     copies.iter().filter_map(|each| pull(w, each)).collect()
 }
@@ -336,10 +573,12 @@ fn pull(w: &Words, each: &Copy) -> Option<Pull> {
         matched_by: w.say(matched_by),
         attempts: i32::from(failed) * 5,
         run_after: now(),
-        last_error: failed.then(|| w.say("mailbox on hold: the platform refused the move five times")),
+        last_error: failed
+            .then(|| w.say("mailbox on hold: the platform refused the move five times")),
         found_at: before(660),
         intent_at: None,
-        settled_at: (*observed != Observed::Moving).then(|| before(600 + i64::from(i32::from(failed)))),
+        settled_at: (*observed != Observed::Moving)
+            .then(|| before(600 + i64::from(i32::from(failed)))),
     })
 }
 
@@ -364,13 +603,51 @@ pub(super) fn campaigns(w: &Words) -> Vec<campaigns::Counted> {
         }
     };
     let counts = |found, pulled, restored, gone, failed, pending| PullCounts {
-        found, pulled, restored, gone, changed: 0, failed, pending,
+        found,
+        pulled,
+        restored,
+        gone,
+        changed: 0,
+        failed,
+        pending,
     };
     vec![
-        one(60, "Your payroll account will be suspended within 24 hours", "payroll@northwlnd-payroll.example", Verdict::Malicious, RemediationState::Pulling, counts(61, 52, 0, 2, 1, 6), 720),
-        one(59, "Your parcel could not be delivered", "tracking@parcel-redelivery.example", Verdict::Malicious, RemediationState::Closed, counts(14, 14, 0, 0, 0, 0), 5_300),
-        one(58, "Meeting notes: supplier review", "lena.hartmann@tailspin.example", Verdict::Benign, RemediationState::Restoring, counts(9, 0, 4, 0, 0, 5), 14_000),
-        one(57, "DocuSign: completed contract 88-1207", "dse@eu-docusing.example", Verdict::Malicious, RemediationState::Closed, counts(133, 129, 0, 4, 0, 0), 95_000),
+        one(
+            60,
+            "Your payroll account will be suspended within 24 hours",
+            "payroll@northwlnd-payroll.example",
+            Verdict::Malicious,
+            RemediationState::Pulling,
+            counts(61, 52, 0, 2, 1, 6),
+            720,
+        ),
+        one(
+            59,
+            "Your parcel could not be delivered",
+            "tracking@parcel-redelivery.example",
+            Verdict::Malicious,
+            RemediationState::Closed,
+            counts(14, 14, 0, 0, 0, 0),
+            5_300,
+        ),
+        one(
+            58,
+            "Meeting notes: supplier review",
+            "lena.hartmann@tailspin.example",
+            Verdict::Benign,
+            RemediationState::Restoring,
+            counts(9, 0, 4, 0, 0, 5),
+            14_000,
+        ),
+        one(
+            57,
+            "DocuSign: completed contract 88-1207",
+            "dse@eu-docusing.example",
+            Verdict::Malicious,
+            RemediationState::Closed,
+            counts(133, 129, 0, 4, 0, 0),
+            95_000,
+        ),
     ]
 }
 
@@ -412,10 +689,21 @@ pub(super) fn submission_material(w: &Words, view: &str) -> submission::Material
         reports: vec![
             report(w, 41, "maya.lindqvist", ReportClient::Outlook, comment, 724),
             report(w, 42, "tomas.weber", ReportClient::Gmail, "", 655),
-            report(w, 43, "guest.auditor", ReportClient::Outlook, "Is this real? See https://northwlnd-payroll.example", 500),
+            report(
+                w,
+                43,
+                "guest.auditor",
+                ReportClient::Outlook,
+                "Is this real? See https://northwlnd-payroll.example",
+                500,
+            ),
         ],
         pulls: pulls(w).into_iter().take(1).collect(),
-        campaign: Some(PullCounts { found: 61, pulled: 52, ..PullCounts::default() }),
+        campaign: Some(PullCounts {
+            found: 61,
+            pulled: 52,
+            ..PullCounts::default()
+        }),
         events: events(w),
         names: names(w),
         view: match view {
@@ -429,7 +717,14 @@ pub(super) fn submission_material(w: &Words, view: &str) -> submission::Material
 pub(super) fn pending_material(w: &Words) -> submission::Material {
     submission::Material {
         submission: submission(w, &SEEDS[0]),
-        reports: vec![report(w, 41, "maya.lindqvist", ReportClient::Outlook, "", 6)],
+        reports: vec![report(
+            w,
+            41,
+            "maya.lindqvist",
+            ReportClient::Outlook,
+            "",
+            6,
+        )],
         pulls: Vec::new(),
         campaign: None,
         events: events(w).into_iter().take(1).collect(),
@@ -442,18 +737,30 @@ pub(super) fn campaign_material(w: &Words) -> campaign::Material {
     let counted = campaigns(w).into_iter().next();
     let gap = |who: &str, reason: &str, retrying| {
         let mailbox = copy(Provider::Graph, who, "0")?.mailbox;
-        Some(Gap { mailbox, retrying, reason: w.say(reason), attempts: 3 })
+        Some(Gap {
+            mailbox,
+            retrying,
+            reason: w.say(reason),
+            attempts: 3,
+        })
     };
     campaign::Material {
         counted: counted.unwrap_or_else(|| unreachable!("the story has campaigns")),
         gaps: [
             gap("reception.desk", "The mailbox has no licence", false),
-            gap("leo.marchetti", "Throttled; the platform asked to wait until 09:05", true),
+            gap(
+                "leo.marchetti",
+                "Throttled; the platform asked to wait until 09:05",
+                true,
+            ),
         ]
         .into_iter()
         .flatten()
         .collect(),
-        pulls: Page { items: pulls(w), next: Some(id::<crate::domain::kinds::Pull>(101).to_string()) },
+        pulls: Page {
+            items: pulls(w),
+            next: Some(id::<crate::domain::kinds::Pull>(101).to_string()),
+        },
         last_settled: Some(before(600)),
         submissions: submissions(w).into_iter().skip(2).take(2).collect(),
         events: events(w),
@@ -472,7 +779,19 @@ pub(super) fn jobs(w: &Words) -> Vec<JobRow> {
         run_after: before(age),
     };
     vec![
-        job(201, "triage", id::<crate::domain::kinds::Submission>(3).to_string(), "The mail platform answered 403: consent for Mail.ReadWrite was withdrawn", 4_000),
-        job(202, "letter", w.say("let_019aab00000070008000000000000031"), "The mail server refused the recipient", 90_000),
+        job(
+            201,
+            "triage",
+            id::<crate::domain::kinds::Submission>(3).to_string(),
+            "The mail platform answered 403: consent for Mail.ReadWrite was withdrawn",
+            4_000,
+        ),
+        job(
+            202,
+            "letter",
+            w.say("let_019aab00000070008000000000000031"),
+            "The mail server refused the recipient",
+            90_000,
+        ),
     ]
 }

@@ -64,7 +64,10 @@ impl Shell {
     /// [`PageError`] when the database fails.
     pub async fn of(signed: &Signed, here: &'static str) -> Result<Self, PageError> {
         let rows = signed.app.store.read(signed.session.tenant);
-        let waiting = SubmissionFilter { needs_review: true, ..SubmissionFilter::default() };
+        let waiting = SubmissionFilter {
+            needs_review: true,
+            ..SubmissionFilter::default()
+        };
         Ok(Self {
             here,
             review: rows.count_submissions(&waiting).await?,

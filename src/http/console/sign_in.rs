@@ -6,11 +6,7 @@ use std::{
     sync::{LazyLock, Mutex, PoisonError},
 };
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::LOCATION,
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, http::header::LOCATION, web};
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
@@ -82,13 +78,19 @@ pub(super) struct Next {
 
 /// A path of this console and nothing else: no other host can be reached by it.
 fn own_path(next: &str) -> Option<&str> {
-    let plain = next.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_-".contains(&b));
+    let plain = next
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"/_-".contains(&b));
     (plain && next.len() <= 200 && next.starts_with("/console/")).then_some(next)
 }
 
 fn form(next: &str, refused: Option<&'static str>) -> SignInPage {
     let next = own_path(next).unwrap_or_default().to_owned();
-    SignInPage { style: assets::style_path(), next, refused }
+    SignInPage {
+        style: assets::style_path(),
+        next,
+        refused,
+    }
 }
 
 /// `GET /console/sign-in`
@@ -112,7 +114,9 @@ pub(super) async fn submit(
 ) -> Result<HttpResponse, PageError> {
     guard::own_origin(&request)?;
     let now = app.clock.now();
-    let from = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
+    let from = request
+        .peer_addr()
+        .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
     if let Some(wait) = REFUSED.wait(from, now) {
         return Err(PageError::TooMany { wait });
     }
@@ -120,7 +124,10 @@ pub(super) async fn submit(
         Ok(key) => {
             let (session, value) = guard::new_session(&key, now, &mut rand::rng());
             let change = app.store.begin().await?;
-            change.of(app.tenant).insert_console_session(&session).await?;
+            change
+                .of(app.tenant)
+                .insert_console_session(&session)
+                .await?;
             change.commit().await?;
             tracing::info!(key = %key.id, "console session opened");
             let next = own_path(&form_sent.next).unwrap_or("/console");
@@ -147,7 +154,10 @@ async fn admitted(
     let Ok(hash) = KeyHash::of(presented) else {
         return Ok(Err(refused));
     };
-    let found = app.store.api_key_by_hash(&hex::encode(hash.as_bytes())).await?;
+    let found = app
+        .store
+        .api_key_by_hash(&hex::encode(hash.as_bytes()))
+        .await?;
     Ok(match found {
         Some(key) if key.tenant == app.tenant && guard::in_force(&key, now) => {
             if guard::scopes_of(&key).allow(Scope::SubmissionsRead) {
@@ -171,7 +181,8 @@ pub(super) async fn sign_out(
 ) -> Result<HttpResponse, PageError> {
     let signed = change.signed;
     let tx = signed.app.store.begin().await?;
-    tx.end_console_session(&signed.session.hash, signed.now).await?;
+    tx.end_console_session(&signed.session.hash, signed.now)
+        .await?;
     tx.commit().await?;
     Ok(HttpResponse::SeeOther()
         .cookie(guard::cookie(&request, String::new()))
@@ -194,8 +205,17 @@ mod tests {
 
     #[test]
     fn after_signing_in_one_stays_in_the_console() {
-        assert_eq!(own_path("/console/campaigns/cmp_1"), Some("/console/campaigns/cmp_1"));
-        for bad in ["//evil.example", "https://evil.example", "/console/..%2f", "/other", "/console/\r\nx"] {
+        assert_eq!(
+            own_path("/console/campaigns/cmp_1"),
+            Some("/console/campaigns/cmp_1")
+        );
+        for bad in [
+            "//evil.example",
+            "https://evil.example",
+            "/console/..%2f",
+            "/other",
+            "/console/\r\nx",
+        ] {
             assert_eq!(own_path(bad), None, "{bad:?}");
         }
     }

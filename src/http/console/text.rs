@@ -128,7 +128,13 @@ fn defang(text: &str) -> String {
     }
     let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
     let (host, tail) = rest.split_at(end);
-    let host = host.replace('.', "[.]");
+    let host = match host.rsplit_once('@') {
+        // An address: its name part is no host.
+        Some((name, domain)) if scheme.is_none() => {
+            format!("{name}@{}", domain.replace('.', "[.]"))
+        }
+        _ => host.replace('.', "[.]"),
+    };
     match scheme {
         None => format!("{host}{tail}"),
         Some(scheme) => {
@@ -198,7 +204,7 @@ mod tests {
                 "https://a.example/r?u=https://b.example",
                 "hxxps://a[.]example/r?u=https[://]b.example",
             ),
-            ("pay@evil.example", "pay@evil[.]example"),
+            ("pay.desk@evil.example", "pay.desk@evil[.]example"),
         ] {
             let once = Plain::defanged(raw, 200);
             assert_eq!(once.as_str(), shown);

@@ -28,7 +28,11 @@ pub type Names = BTreeMap<String, String>;
 /// Lines of a timeline, newest first.
 #[must_use]
 pub fn lines(events: &[Event], names: &Names, now: DateTime<Utc>) -> Vec<Line> {
-    events.iter().rev().map(|event| line(event, names, now)).collect()
+    events
+        .iter()
+        .rev()
+        .map(|event| line(event, names, now))
+        .collect()
 }
 
 fn line(event: &Event, names: &Names, now: DateTime<Utc>) -> Line {
@@ -74,7 +78,10 @@ fn details(detail: &Value) -> Vec<(Plain, Plain)> {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            (Plain::line(&name.replace('_', " "), 40), Plain::line(&text, 200))
+            (
+                Plain::line(&name.replace('_', " "), 40),
+                Plain::line(&text, 200),
+            )
         })
         .collect()
 }

@@ -73,10 +73,16 @@ mod tests {
             .expect("time")
             .to_utc();
         let at = |s| When::of(now - TimeDelta::seconds(s), now);
-        assert_eq!((at(3).ago, at(3).short), ("just now".into(), "08:59:57".into()));
+        assert_eq!(
+            (at(3).ago, at(3).short),
+            ("just now".into(), "08:59:57".into())
+        );
         assert_eq!(at(725).ago, "12 min ago");
         let old = at(40 * 3_600);
-        assert_eq!((old.ago, old.short), ("1 d ago".into(), "20 Nov 17:00".into()));
+        assert_eq!(
+            (old.ago, old.short),
+            ("1 d ago".into(), "20 Nov 17:00".into())
+        );
         assert_eq!(at(-300).ago, "in 5 min");
     }
 }

@@ -10,7 +10,10 @@ use std::{
 };
 
 use google_gmail1::{Gmail, common};
-use hyper_util::{client::legacy, rt::TokioExecutor};
+use hyper_util::{
+    client::legacy,
+    rt::{TokioExecutor, TokioTimer},
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use yup_oauth2::{
@@ -76,8 +79,8 @@ impl Seats {
             .map(|url| format!("{}/", url.as_str().trim_end_matches('/')));
         Ok(Self {
             key: key(config)?,
-            client: legacy::Client::builder(TokioExecutor::new()).build(connector.clone()),
-            token_client: legacy::Client::builder(TokioExecutor::new()).build(connector),
+            client: pool().build(connector.clone()),
+            token_client: pool().build(connector),
             root,
             seats: StdMutex::default(),
             ticks: AtomicU64::new(0),
@@ -202,6 +205,13 @@ impl common::GetToken for Access {
             }
         })
     }
+}
+
+/// Connections are kept for reuse and closed by a timer when idle.
+fn pool() -> legacy::Builder {
+    let mut pool = legacy::Client::builder(TokioExecutor::new());
+    pool.pool_timer(TokioTimer::new());
+    pool
 }
 
 fn token_failure(error: &TokenError) -> MailboxError {

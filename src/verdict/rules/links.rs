@@ -1,6 +1,6 @@
 //! Evidence class `links`: where a click leads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use base64::Engine as _;
 
@@ -45,8 +45,10 @@ type Seen = (&'static str, String, String);
 
 pub(super) fn run(case: &mut Case<'_>) {
     let mut seen: Vec<Seen> = Vec::new();
+    let mut hosts_seen: HashSet<&str> = HashSet::new();
     for way in &case.ways {
-        one(case, way, &mut seen);
+        let new_host = hosts_seen.insert(way.facts.host.as_str());
+        one(case, way, new_host, &mut seen);
     }
     for (id, place, evidence) in seen {
         case.find(id, &place, evidence);
@@ -54,7 +56,7 @@ pub(super) fn run(case: &mut Case<'_>) {
     together(case);
 }
 
-fn one(case: &Case<'_>, way: &Way<'_>, seen: &mut Vec<Seen>) {
+fn one(case: &Case<'_>, way: &Way<'_>, new_host: bool, seen: &mut Vec<Seen>) {
     let mut note = |id: &'static str, says: &str| {
         seen.push((
             id,
@@ -74,13 +76,13 @@ fn one(case: &Case<'_>, way: &Way<'_>, seen: &mut Vec<Seen>) {
     let host = facts.host.as_str();
     let foreign = facts.domain != case.domain && !case.is_own(&facts.domain);
     let branded = Case::is_branded(&facts.domain) && !hosts::is_free_hosting(host);
-    if lookalike::imitates(host, &case.facts.organisation_domains).is_some() {
+    if new_host && lookalike::imitates(host, &case.facts.organisation_domains).is_some() {
         note(
             "link.org_lookalike",
             "leads to an imitation of the organisation's domain",
         );
     }
-    if !branded && foreign {
+    if new_host && !branded && foreign {
         if BRANDS.iter().any(|b| b.token_in(host).is_some()) {
             note(
                 "link.brand_in_host",

@@ -22,7 +22,9 @@ pub(in super::super) struct VerdictForm {
 }
 
 fn back(to: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((LOCATION, to)).finish()
+    HttpResponse::SeeOther()
+        .insert_header((LOCATION, to))
+        .finish()
 }
 
 /// `POST /console/submissions/{id}/verdict`
@@ -32,7 +34,9 @@ pub(in super::super) async fn set_verdict(
 ) -> Result<HttpResponse, PageError> {
     let Change { signed, form } = change;
     signed.require(Scope::VerdictsWrite)?;
-    let id = path.parse::<SubmissionId>().map_err(|_| PageError::NotFound)?;
+    let id = path
+        .parse::<SubmissionId>()
+        .map_err(|_| PageError::NotFound)?;
     let verdict: Verdict = form
         .verdict
         .and_then(|word| word.parse().ok())
@@ -40,10 +44,14 @@ pub(in super::super) async fn set_verdict(
     let reason = form.reason.unwrap_or_default();
     let reason = reason.trim();
     if reason.is_empty() {
-        return Err(PageError::Field("Say why, in a few words: the next person will ask."));
+        return Err(PageError::Field(
+            "Say why, in a few words: the next person will ask.",
+        ));
     }
     if reason.chars().count() > REASON_CHARS {
-        return Err(PageError::Field("The reason is longer than 500 characters."));
+        return Err(PageError::Field(
+            "The reason is longer than 500 characters.",
+        ));
     }
     overturn::set_verdict(&signed.app, id, verdict, &signed.actor(), reason).await?;
     tracing::info!(submission = %id, key = %signed.analyst.key_id, "verdict set at the console");
@@ -89,7 +97,9 @@ pub(in super::super) async fn restore_all(
 ) -> Result<HttpResponse, PageError> {
     let signed = change.signed;
     signed.require(Scope::PullsWrite)?;
-    let id = path.parse::<CampaignId>().map_err(|_| PageError::NotFound)?;
+    let id = path
+        .parse::<CampaignId>()
+        .map_err(|_| PageError::NotFound)?;
     undo::restore_campaign(&signed.app, id, &signed.actor()).await?;
     tracing::info!(campaign = %id, key = %signed.analyst.key_id, "restore of all asked for");
     Ok(back(&format!("/console/campaigns/{id}?done=restore_all")))

@@ -38,7 +38,10 @@ impl View {
 
 /// The best bytes there are: those the server fetched, else the client's.
 pub async fn bytes(blobs: &Blobs, submission: &Submission) -> Option<Bytes> {
-    let name = submission.evidence_sha256.as_ref().or(submission.upload_sha256.as_ref())?;
+    let name = submission
+        .evidence_sha256
+        .as_ref()
+        .or(submission.upload_sha256.as_ref())?;
     match blobs.get(name).await {
         Ok(bytes) => Some(bytes),
         Err(error) => {
@@ -55,7 +58,10 @@ pub async fn view(
     wanted: Option<&str>,
     may_read_raw: bool,
 ) -> View {
-    let preview = submission.findings.as_ref().and_then(|f| f.get("text_preview")?.as_str());
+    let preview = submission
+        .findings
+        .as_ref()
+        .and_then(|f| f.get("text_preview")?.as_str());
     match wanted {
         Some("rendered" | "source") if !may_read_raw => {
             View::None("Your key may not read raw messages. It needs the scope raw:read.")
@@ -71,7 +77,9 @@ pub async fn view(
             }
             match bytes(blobs, submission).await {
                 Some(bytes) if may_read_raw => text_of(bytes).await,
-                Some(_) => View::None("No text was extracted, and your key may not read raw messages."),
+                Some(_) => {
+                    View::None("No text was extracted, and your key may not read raw messages.")
+                }
                 None => View::None(
                     "The message has not been fetched yet. This page looks again by itself.",
                 ),
@@ -89,7 +97,9 @@ fn source(bytes: &[u8]) -> Plain {
 async fn text_of(bytes: Bytes) -> View {
     let text = actix_web::web::block(move || {
         let message = MessageParser::default().parse(&bytes[..])?;
-        message.body_text(0).map(|text| Plain::defanged_block(&text, SHOWN_CHARS))
+        message
+            .body_text(0)
+            .map(|text| Plain::defanged_block(&text, SHOWN_CHARS))
     });
     match text.await {
         Ok(Some(text)) if !text.is_empty() => View::Text(text),

@@ -18,13 +18,20 @@ pub(in super::super) async fn show(
     path: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
     signed.require(Scope::RawRead)?;
-    let id = path.parse::<SubmissionId>().map_err(|_| PageError::NotFound)?;
+    let id = path
+        .parse::<SubmissionId>()
+        .map_err(|_| PageError::NotFound)?;
     let rows = signed.app.store.read(signed.session.tenant);
     let submission = rows.submission(id).await?.ok_or(PageError::NotFound)?;
-    let bytes = body::bytes(&signed.app.blobs, &submission).await.ok_or(PageError::NotFound)?;
+    let bytes = body::bytes(&signed.app.blobs, &submission)
+        .await
+        .ok_or(PageError::NotFound)?;
     Ok(HttpResponse::Ok()
         .content_type("application/octet-stream")
-        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{id}.eml\"")))
+        .insert_header((
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{id}.eml\""),
+        ))
         .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"))
         .body(bytes))
 }

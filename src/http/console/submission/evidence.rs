@@ -47,16 +47,22 @@ pub struct AttachmentRow {
 }
 
 fn list<'v>(findings: &'v Value, name: &str) -> &'v [Value] {
-    findings.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    findings
+        .get(name)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
 }
 
 fn words(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(all)) => {
-            all.iter().map(|each| words(Some(each))).collect::<Vec<_>>().join(", ")
-        }
+        Some(Value::Array(all)) => all
+            .iter()
+            .map(|each| words(Some(each)))
+            .collect::<Vec<_>>()
+            .join(", "),
         Some(other) => other.to_string(),
     }
 }
@@ -77,7 +83,10 @@ pub fn headers(findings: &Value) -> Vec<HeaderRow> {
     };
     NAMES
         .into_iter()
-        .map(|(key, name)| HeaderRow { name, value: Plain::line(&words(headers.get(key)), 400) })
+        .map(|(key, name)| HeaderRow {
+            name,
+            value: Plain::line(&words(headers.get(key)), 400),
+        })
         .filter(|row| !row.value.is_empty())
         .collect()
 }
@@ -89,40 +98,56 @@ pub fn authentication(findings: &Value) -> Vec<Authentication> {
     };
     [("spf", "SPF"), ("dkim", "DKIM"), ("dmarc", "DMARC")]
         .into_iter()
-        .map(|(key, name)| {
-            Authentication { name, chip: Chip::authentication(&words(results.get(key))) }
+        .map(|(key, name)| Authentication {
+            name,
+            chip: Chip::authentication(&words(results.get(key))),
         })
         .collect()
 }
 
 /// At most 100.
 pub fn observables(findings: &Value) -> Vec<ObservableRow> {
-    let rows = list(findings, "observables").iter().take(100).map(|observable| {
-        let value = words(observable.get("defanged").or_else(|| observable.get("value")));
-        ObservableRow {
-            kind: Plain::line(&words(observable.get("kind")).replace('_', " "), 30),
-            value: Plain::defanged(&value, 600),
-            place: Plain::line(&words(observable.get("place")), 80),
-        }
-    });
+    let rows = list(findings, "observables")
+        .iter()
+        .take(100)
+        .map(|observable| {
+            let value = words(
+                observable
+                    .get("defanged")
+                    .or_else(|| observable.get("value")),
+            );
+            ObservableRow {
+                kind: Plain::line(&words(observable.get("kind")).replace('_', " "), 30),
+                value: Plain::defanged(&value, 600),
+                place: Plain::line(&words(observable.get("place")), 80),
+            }
+        });
     rows.collect()
 }
 
 /// At most 50.
 pub fn attachments(findings: &Value) -> Vec<AttachmentRow> {
-    let rows = list(findings, "attachments").iter().take(50).map(|attachment| AttachmentRow {
-        name: Plain::line(&words(attachment.get("name")), 200),
-        kind: Plain::line(&words(attachment.get("content_type")), 100),
-        size: attachment.get("size").and_then(Value::as_u64).map(octets).unwrap_or_default(),
-        sha256: Plain::line(&words(attachment.get("sha256")), 64),
-    });
+    let rows = list(findings, "attachments")
+        .iter()
+        .take(50)
+        .map(|attachment| AttachmentRow {
+            name: Plain::line(&words(attachment.get("name")), 200),
+            kind: Plain::line(&words(attachment.get("content_type")), 100),
+            size: attachment
+                .get("size")
+                .and_then(Value::as_u64)
+                .map(octets)
+                .unwrap_or_default(),
+            sha256: Plain::line(&words(attachment.get("sha256")), 64),
+        });
     rows.collect()
 }
 
 /// What is wrong with the message's form.
 pub fn defects(findings: &Value) -> Vec<Plain> {
     let all = list(findings, "defects").iter().take(40);
-    all.map(|defect| Plain::line(&words(Some(defect)).replace('_', " "), 200)).collect()
+    all.map(|defect| Plain::line(&words(Some(defect)).replace('_', " "), 200))
+        .collect()
 }
 
 #[cfg(test)]

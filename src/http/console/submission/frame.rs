@@ -19,25 +19,131 @@ pub const POLICY: &str =
 
 /// Elements that carry no content worth reading or change how the rest is read.
 const DROPPED: [&str; 23] = [
-    "script", "noscript", "iframe", "frame", "frameset", "noframes", "object", "embed", "applet",
-    "template", "title", "xmp", "noembed", "plaintext", "svg", "math", "audio", "video", "canvas",
-    "link", "meta", "base", "portal",
+    "script",
+    "noscript",
+    "iframe",
+    "frame",
+    "frameset",
+    "noframes",
+    "object",
+    "embed",
+    "applet",
+    "template",
+    "title",
+    "xmp",
+    "noembed",
+    "plaintext",
+    "svg",
+    "math",
+    "audio",
+    "video",
+    "canvas",
+    "link",
+    "meta",
+    "base",
+    "portal",
 ];
 
 /// Elements that stay; of all others only the content stays.
 const KEPT: [&str; 66] = [
-    "html", "head", "body", "style", "p", "div", "span", "br", "hr", "h1", "h2", "h3", "h4", "h5",
-    "h6", "table", "thead", "tbody", "tfoot", "tr", "td", "th", "caption", "col", "colgroup", "ul",
-    "ol", "li", "dl", "dt", "dd", "blockquote", "pre", "code", "b", "strong", "i", "em", "u", "s",
-    "strike", "small", "big", "sub", "sup", "font", "center", "a", "img", "article", "section",
-    "header", "footer", "main", "nav", "figure", "figcaption", "address", "abbr", "cite", "q",
-    "label", "input", "button", "textarea", "select",
+    "html",
+    "head",
+    "body",
+    "style",
+    "p",
+    "div",
+    "span",
+    "br",
+    "hr",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "table",
+    "thead",
+    "tbody",
+    "tfoot",
+    "tr",
+    "td",
+    "th",
+    "caption",
+    "col",
+    "colgroup",
+    "ul",
+    "ol",
+    "li",
+    "dl",
+    "dt",
+    "dd",
+    "blockquote",
+    "pre",
+    "code",
+    "b",
+    "strong",
+    "i",
+    "em",
+    "u",
+    "s",
+    "strike",
+    "small",
+    "big",
+    "sub",
+    "sup",
+    "font",
+    "center",
+    "a",
+    "img",
+    "article",
+    "section",
+    "header",
+    "footer",
+    "main",
+    "nav",
+    "figure",
+    "figcaption",
+    "address",
+    "abbr",
+    "cite",
+    "q",
+    "label",
+    "input",
+    "button",
+    "textarea",
+    "select",
 ];
 
 const ATTRIBUTES: [&str; 29] = [
-    "style", "class", "id", "align", "valign", "width", "height", "bgcolor", "color", "face",
-    "size", "border", "cellpadding", "cellspacing", "colspan", "rowspan", "dir", "lang", "alt",
-    "title", "type", "placeholder", "value", "start", "nowrap", "hspace", "vspace", "text", "open",
+    "style",
+    "class",
+    "id",
+    "align",
+    "valign",
+    "width",
+    "height",
+    "bgcolor",
+    "color",
+    "face",
+    "size",
+    "border",
+    "cellpadding",
+    "cellspacing",
+    "colspan",
+    "rowspan",
+    "dir",
+    "lang",
+    "alt",
+    "title",
+    "type",
+    "placeholder",
+    "value",
+    "start",
+    "nowrap",
+    "hspace",
+    "vspace",
+    "text",
+    "open",
 ];
 
 const BEFORE: &str = "<!doctype html><html><head><meta charset=\"utf-8\"><style>\
@@ -85,7 +191,10 @@ fn disarm(element: &mut Element<'_, '_>) {
     }
     let target = element.get_attribute("href");
     let names: Vec<_> = element.attributes().iter().map(|a| a.name()).collect();
-    for name in names.iter().filter(|name| !ATTRIBUTES.contains(&name.as_str())) {
+    for name in names
+        .iter()
+        .filter(|name| !ATTRIBUTES.contains(&name.as_str()))
+    {
         element.remove_attribute(name);
     }
     // Setting these attributes cannot fail: their names are plain letters.
@@ -94,7 +203,11 @@ fn disarm(element: &mut Element<'_, '_>) {
             let shown = Plain::defanged(&target.unwrap_or_default(), 500);
             let _ = element.set_attribute("title", shown.as_str());
         }
-        "img" if element.get_attribute("alt").is_none_or(|alt| alt.trim().is_empty()) => {
+        "img"
+            if element
+                .get_attribute("alt")
+                .is_none_or(|alt| alt.trim().is_empty()) =>
+        {
             let _ = element.set_attribute("alt", "image not loaded");
         }
         "input" | "button" | "textarea" | "select" => {
@@ -110,7 +223,9 @@ pub(in super::super) async fn show(
     path: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
     signed.require(Scope::RawRead)?;
-    let id = path.parse::<SubmissionId>().map_err(|_| PageError::NotFound)?;
+    let id = path
+        .parse::<SubmissionId>()
+        .map_err(|_| PageError::NotFound)?;
     let rows = signed.app.store.read(signed.session.tenant);
     let submission = rows.submission(id).await?.ok_or(PageError::NotFound)?;
     let html = match body::bytes(&signed.app.blobs, &submission).await {
@@ -143,11 +258,25 @@ mod tests {
         .expect("shown");
         let shown = shown.strip_prefix(BEFORE).expect("ours first");
         assert!(shown.contains("<h1>Pay now</h1>"), "{shown}");
-        assert!(shown.contains("title=\"hxxps://evil[.]example/a\""), "{shown}");
+        assert!(
+            shown.contains("title=\"hxxps://evil[.]example/a\""),
+            "{shown}"
+        );
         assert!(shown.contains("disabled"), "{shown}");
         for gone in [
-            "href", "src", "script", "onclick", "refresh", "action", "background", "svg", "<!--",
-            "name=", "target", "ping", "//e",
+            "href",
+            "src",
+            "script",
+            "onclick",
+            "refresh",
+            "action",
+            "background",
+            "svg",
+            "<!--",
+            "name=",
+            "target",
+            "ping",
+            "//e",
         ] {
             assert!(!shown.contains(gone), "{gone} in {shown}");
         }

@@ -208,7 +208,15 @@ const fn caution(evidence: EvidenceState) -> Option<Caution> {
 
 impl SubmissionPage {
     fn of(shell: Shell, may: May, material: Material, now: DateTime<Utc>) -> Self {
-        let Material { submission: s, reports, pulls, campaign, events, names, view } = material;
+        let Material {
+            submission: s,
+            reports,
+            pulls,
+            campaign,
+            events,
+            names,
+            view,
+        } = material;
         let assessment = s.assessment.as_ref();
         let signals = assessment.map(|a| a.signals.as_slice()).unwrap_or_default();
         let heaviest = signals.iter().map(|s| s.weight.abs()).fold(0.0, f64::max);
@@ -225,7 +233,10 @@ impl SubmissionPage {
             id: s.id.to_string(),
             subject: Plain::line(s.subject.as_deref().unwrap_or_default(), 300),
             sender: Plain::line(s.sender.as_deref().unwrap_or_default(), 200),
-            mailbox: Plain::line(s.mailbox.as_ref().map(|m| m.as_str()).unwrap_or_default(), 200),
+            mailbox: Plain::line(
+                s.mailbox.as_ref().map(|m| m.as_str()).unwrap_or_default(),
+                200,
+            ),
             received: s.message_received_at.map(|at| When::of(at, now)),
             tone: chip.tone,
             chip,
@@ -235,20 +246,32 @@ impl SubmissionPage {
                 None => "Not decided yet",
             },
             score: assessment.map(|a| Bar::score(a.score)),
-            rules: Plain::line(assessment.map(|a| a.rules_version.as_str()).unwrap_or_default(), 40),
+            rules: Plain::line(
+                assessment
+                    .map(|a| a.rules_version.as_str())
+                    .unwrap_or_default(),
+                40,
+            ),
             hold: assessment
                 .and_then(|a| a.hold_reason.as_deref())
                 .map(|reason| Plain::line(reason, 300)),
             caution: caution(s.evidence),
             belongs,
-            signals: signals.iter().take(60).map(|s| signal_row(s, heaviest)).collect(),
+            signals: signals
+                .iter()
+                .take(60)
+                .map(|s| signal_row(s, heaviest))
+                .collect(),
             headers: evidence::headers(findings),
             authentication: evidence::authentication(findings),
             observables: evidence::observables(findings),
             attachments: evidence::attachments(findings),
             defects: evidence::defects(findings),
             sha256: s.evidence_sha256.clone(),
-            size: s.evidence_size.and_then(|n| u64::try_from(n).ok()).map(octets),
+            size: s
+                .evidence_size
+                .and_then(|n| u64::try_from(n).ok())
+                .map(octets),
             view,
             reports: reports.iter().map(|r| report_row(r, now)).collect(),
             pulls: pulls.iter().map(|p| PullRow::of(p, now)).collect(),
@@ -273,14 +296,19 @@ pub(super) async fn show(
     path: web::Path<String>,
     query: web::Query<SubmissionQuery>,
 ) -> Result<HttpResponse, PageError> {
-    let id = path.parse::<SubmissionId>().map_err(|_| PageError::NotFound)?;
+    let id = path
+        .parse::<SubmissionId>()
+        .map_err(|_| PageError::NotFound)?;
     let may = May {
         decide: signed.may(Scope::VerdictsWrite),
         restore: signed.may(Scope::PullsWrite),
         read_raw: signed.may(Scope::RawRead),
     };
     let material = gathered(&signed, id, query.view.as_deref(), may).await?;
-    let shell = Shell::of(&signed, "queue").await?.saying(query.done).looking_again(15);
+    let shell = Shell::of(&signed, "queue")
+        .await?
+        .saying(query.done)
+        .looking_again(15);
     page(&SubmissionPage::of(shell, may, material, signed.now))
 }
 
@@ -313,7 +341,11 @@ async fn gathered(
 /// When the template fails.
 pub fn sample(words: &Words, view: &str) -> Result<String, askama::Error> {
     let shell = Shell::sample("queue", &words.say("SOC desk"));
-    let may = May { decide: true, restore: true, read_raw: true };
+    let may = May {
+        decide: true,
+        restore: true,
+        read_raw: true,
+    };
     let material = super::sample::submission_material(words, view);
     SubmissionPage::of(shell, may, material, super::sample::now()).render()
 }
@@ -324,7 +356,11 @@ pub fn sample(words: &Words, view: &str) -> Result<String, askama::Error> {
 /// When the template fails.
 pub fn sample_pending(words: &Words) -> Result<String, askama::Error> {
     let shell = Shell::sample("queue", &words.say("SOC desk"));
-    let may = May { decide: false, restore: false, read_raw: false };
+    let may = May {
+        decide: false,
+        restore: false,
+        read_raw: false,
+    };
     let material = super::sample::pending_material(words);
     SubmissionPage::of(shell, may, material, super::sample::now()).render()
 }

@@ -43,10 +43,7 @@ impl PullRow {
         Self {
             id: pull.id.to_string(),
             mailbox: Plain::line(mailbox.address.as_str(), 120),
-            provider: match mailbox.provider {
-                Provider::Graph => "Microsoft 365",
-                Provider::Gmail => "Gmail",
-            },
+            provider: platform(mailbox.provider),
             role: match pull.role {
                 PullRole::Reported => "Reported copy",
                 PullRole::Copy => "Copy",
@@ -54,7 +51,9 @@ impl PullRow {
             },
             matched_by: Plain::line(&pull.matched_by, 160),
             state: Chip::pull(pull),
-            place: original.map(|place| place_of(place, mailbox.provider)).unwrap_or_default(),
+            place: original
+                .map(|place| place_of(place, mailbox.provider))
+                .unwrap_or_default(),
             marks: original.map(marks).unwrap_or_default(),
             error: Plain::line(pull.last_error.as_deref().unwrap_or_default(), 200),
             at: When::of(pull.settled_at.unwrap_or(pull.found_at), now),
@@ -66,7 +65,18 @@ impl PullRow {
     #[must_use]
     pub fn restorable(pull: &Pull) -> bool {
         pull.desired == Desired::Pulled
-            && !matches!(pull.observed, Observed::Gone | Observed::Changed | Observed::Failed)
+            && !matches!(
+                pull.observed,
+                Observed::Gone | Observed::Changed | Observed::Failed
+            )
+    }
+}
+
+/// A platform's name as people say it.
+pub const fn platform(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Graph => "Microsoft 365",
+        Provider::Gmail => "Gmail",
     }
 }
 
@@ -79,24 +89,30 @@ fn marks(place: &Place) -> Vec<&'static str> {
 }
 
 fn place_of(place: &Place, provider: Provider) -> Plain {
-    let named = place.containers.iter().map(|container| match (provider, container.as_str()) {
-        (Provider::Gmail, "INBOX") => "Inbox".to_owned(),
-        (Provider::Gmail, "SPAM") => "Spam".to_owned(),
-        (Provider::Gmail, "TRASH") => "Trash".to_owned(),
-        (Provider::Gmail, "SENT") => "Sent".to_owned(),
-        // Shown by the marks already.
-        (Provider::Gmail, "UNREAD" | "STARRED" | "IMPORTANT") => String::new(),
-        (Provider::Gmail, label) => match label.strip_prefix("CATEGORY_") {
-            Some(tab) => format!("{} tab", tab.to_lowercase()),
-            None => format!("label {label}"),
-        },
-        // A folder's id says nothing to people; its end tells two apart.
-        (Provider::Graph, id) if id.len() > 24 => {
-            let skip = id.chars().count().saturating_sub(8);
-            format!("folder …{}", id.chars().skip(skip).collect::<String>())
-        }
-        (Provider::Graph, name) => name.to_owned(),
-    });
+    let named = place
+        .containers
+        .iter()
+        .map(|container| match (provider, container.as_str()) {
+            (Provider::Gmail, "INBOX") => "Inbox".to_owned(),
+            (Provider::Gmail, "SPAM") => "Spam".to_owned(),
+            (Provider::Gmail, "TRASH") => "Trash".to_owned(),
+            (Provider::Gmail, "SENT") => "Sent".to_owned(),
+            // Shown by the marks already.
+            (Provider::Gmail, "UNREAD" | "STARRED" | "IMPORTANT") => String::new(),
+            (Provider::Gmail, label) => match label.strip_prefix("CATEGORY_") {
+                Some(tab) => format!("{} tab", tab.to_lowercase()),
+                None => format!("label {label}"),
+            },
+            // A folder's id says nothing to people; its end tells two apart.
+            (Provider::Graph, id) if id.len() > 24 => {
+                let skip = id.chars().count().saturating_sub(8);
+                format!(
+                    "folder\u{a0}\u{2026}{}",
+                    id.chars().skip(skip).collect::<String>()
+                )
+            }
+            (Provider::Graph, name) => name.to_owned(),
+        });
     let named: Vec<_> = named.filter(|name| !name.is_empty()).collect();
     Plain::line(&named.join(", "), 160)
 }
