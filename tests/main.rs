@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module a subject.
 
+mod api;
 mod crash;
 mod flows;
 mod mailbox;

@@ -101,6 +101,7 @@ async fn complete<B: MessageBody>(response: ServiceResponse<B>, instance: &str) 
 
 /// A handler that needs something else (the console's pages) has set it already.
 fn protect(headers: &mut HeaderMap, secure: bool) {
+    let own_policy = headers.contains_key(header::CONTENT_SECURITY_POLICY);
     let mut unless_set = |name: HeaderName, value: &'static str| {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
@@ -108,7 +109,10 @@ fn protect(headers: &mut HeaderMap, secure: bool) {
     };
     unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     unless_set(header::REFERRER_POLICY, "no-referrer");
-    unless_set(header::X_FRAME_OPTIONS, "DENY");
+    if !own_policy {
+        // a page's own policy says by frame-ancestors who may frame it
+        unless_set(header::X_FRAME_OPTIONS, "DENY");
+    }
     unless_set(
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",

@@ -15,8 +15,6 @@ pub mod openapi;
 pub mod problem;
 mod state;
 pub mod strict_json;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
@@ -52,6 +50,7 @@ pub fn routes(config: &mut web::ServiceConfig, state: State) {
                 .configure(gmail_addon::routes)
                 .configure(openapi::mount)
                 .configure(hooks::configure)
+                .configure(console::routes)
                 .default_service(web::to(openapi::unmatched)),
         );
 }

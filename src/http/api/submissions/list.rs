@@ -27,6 +27,8 @@ pub(in crate::http) struct Params {
     verdict: Option<Verdict>,
     /// Only those that wait for a person (`true`).
     needs_review: Option<bool>,
+    /// Only those where nothing is left to do (`true`).
+    closed: Option<bool>,
     /// Only those of this campaign, `cmp_…`.
     #[param(value_type = Option<String>)]
     campaign: Option<CampaignId>,
@@ -63,6 +65,7 @@ pub(in crate::http) async fn list(
     let filter = SubmissionFilter {
         verdict: params.verdict,
         needs_review: params.needs_review.unwrap_or_default(),
+        closed: params.closed.unwrap_or_default(),
         campaign: params.campaign,
     };
     let found = state
