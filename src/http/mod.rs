@@ -7,6 +7,7 @@ pub mod api;
 mod body;
 pub mod console;
 mod edge;
+pub mod gmail_addon;
 mod health;
 pub mod hooks;
 pub mod metrics;
@@ -46,6 +47,7 @@ pub fn routes(config: &mut web::ServiceConfig, state: State) {
             web::scope("")
                 .wrap(cors)
                 .wrap(from_fn(edge::edge))
+                .configure(gmail_addon::routes)
                 .configure(openapi::mount)
                 .configure(hooks::configure)
                 .configure(console::routes)

@@ -36,6 +36,7 @@ pub(in crate::http) enum Part {
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct Params {
     /// `evidence` when absent.
+    #[param(inline)]
     part: Option<Part>,
 }
 

@@ -7,6 +7,7 @@ use super::super::{fault::PageError, guard::Change};
 use crate::{
     auth::Scope,
     domain::{CampaignId, PullId, SubmissionId, Verdict},
+    http::State,
     remediation::undo,
     triage::overturn,
 };
@@ -29,6 +30,7 @@ fn back(to: &str) -> HttpResponse {
 
 /// `POST /console/submissions/{id}/verdict`
 pub(in super::super) async fn set_verdict(
+    state: web::Data<State>,
     path: web::Path<String>,
     change: Change<VerdictForm>,
 ) -> Result<HttpResponse, PageError> {
@@ -54,6 +56,7 @@ pub(in super::super) async fn set_verdict(
         ));
     }
     overturn::set_verdict(&signed.app, id, verdict, &signed.actor(), reason).await?;
+    state.wake.notify();
     tracing::info!(submission = %id, key = %signed.analyst.key_id, "verdict set at the console");
     Ok(back(&format!("/console/submissions/{id}?done=verdict")))
 }
@@ -74,6 +77,7 @@ fn page_of(page: &str) -> Option<String> {
 
 /// `POST /console/pulls/{id}/restore`
 pub(in super::super) async fn restore(
+    state: web::Data<State>,
     path: web::Path<String>,
     change: Change<RestoreForm>,
 ) -> Result<HttpResponse, PageError> {
@@ -81,6 +85,7 @@ pub(in super::super) async fn restore(
     signed.require(Scope::PullsWrite)?;
     let id = path.parse::<PullId>().map_err(|_| PageError::NotFound)?;
     undo::restore_copy(&signed.app, id, &signed.actor()).await?;
+    state.wake.notify();
     tracing::info!(pull = %id, key = %signed.analyst.key_id, "restore asked for at the console");
     let page = form.page.as_deref().and_then(page_of);
     Ok(back(page.as_deref().unwrap_or("/console")))
@@ -92,6 +97,7 @@ pub(in super::super) struct Nothing {}
 
 /// `POST /console/campaigns/{id}/restore`
 pub(in super::super) async fn restore_all(
+    state: web::Data<State>,
     path: web::Path<String>,
     change: Change<Nothing>,
 ) -> Result<HttpResponse, PageError> {
@@ -101,6 +107,7 @@ pub(in super::super) async fn restore_all(
         .parse::<CampaignId>()
         .map_err(|_| PageError::NotFound)?;
     undo::restore_campaign(&signed.app, id, &signed.actor()).await?;
+    state.wake.notify();
     tracing::info!(campaign = %id, key = %signed.analyst.key_id, "restore of all asked for");
     Ok(back(&format!("/console/campaigns/{id}?done=restore_all")))
 }
