@@ -107,7 +107,7 @@ fn place_of(place: &Place, provider: Provider) -> Plain {
             (Provider::Graph, id) if id.len() > 24 => {
                 let skip = id.chars().count().saturating_sub(8);
                 format!(
-                    "folder\u{a0}\u{2026}{}",
+                    "folder\u{a0}#{}",
                     id.chars().skip(skip).collect::<String>()
                 )
             }
