@@ -34,7 +34,10 @@ const MESSAGE: usize = 30_000;
 
 fn main() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let seconds: u64 = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(8);
+    let seconds: u64 = std::env::args()
+        .skip(1)
+        .find_map(|a| a.parse().ok())
+        .unwrap_or(8);
     let span = Duration::from_secs(seconds);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
@@ -49,7 +52,11 @@ fn main() {
         let flat_out = load::flat_out(service.port, &requests, CONNECTIONS, span).await;
         let paced = load::paced(service.port, &requests, CONNECTIONS, 1_000, span).await;
         let stored = service.stored().await;
-        assert_eq!(stored, (flat_out.answered + paced.answered) as u64, "every 202 has its row");
+        assert_eq!(
+            stored,
+            (flat_out.answered + paced.answered) as u64,
+            "every 202 has its row"
+        );
         service.stop().await;
 
         let bare = bare::Bare::start(&sim).await;
@@ -57,10 +64,25 @@ fn main() {
         bare.stop().await;
 
         println!("reports of {MESSAGE} octets, {CONNECTIONS} connections, {seconds} s each");
-        println!("  unhook, flat out       {:>8.0} /s   p99 {:>6.1} ms", flat_out.rate(), flat_out.p99());
-        println!("  unhook, at 1,000 /s    {:>8.0} /s   p99 {:>6.1} ms", paced.rate(), paced.p99());
-        println!("  bare handler           {:>8.0} /s   p99 {:>6.1} ms", floor.rate(), floor.p99());
-        println!("  unhook / bare handler  {:>8.2}", flat_out.rate() / floor.rate());
+        println!(
+            "  unhook, flat out       {:>8.0} /s   p99 {:>6.1} ms",
+            flat_out.rate(),
+            flat_out.p99()
+        );
+        println!(
+            "  unhook, at 1,000 /s    {:>8.0} /s   p99 {:>6.1} ms",
+            paced.rate(),
+            paced.p99()
+        );
+        println!(
+            "  bare handler           {:>8.0} /s   p99 {:>6.1} ms",
+            floor.rate(),
+            floor.p99()
+        );
+        println!(
+            "  unhook / bare handler  {:>8.2}",
+            flat_out.rate() / floor.rate()
+        );
         sim.stop();
     });
 }
@@ -107,7 +129,9 @@ impl Service {
         let text = demo::settings(sim, address, folder.path()).expect("settings");
         let config = Config::parse(&text).expect("valid");
         let clock: SharedClock = Arc::new(SystemClock);
-        let app = start::build_app(config, SharedClock::clone(&clock), None).await.expect("built");
+        let app = start::build_app(config, SharedClock::clone(&clock), None)
+            .await
+            .expect("built");
         let verifier = Arc::new(
             ReporterVerifier::new(&app.config.reporters, SharedClock::clone(&clock))
                 .expect("a verifier"),
@@ -127,12 +151,22 @@ impl Service {
         .run();
         let handle = server.handle();
         tokio::spawn(server);
-        Self { port: address.port(), app, handle, _folder: folder }
+        Self {
+            port: address.port(),
+            app,
+            handle,
+            _folder: folder,
+        }
     }
 
     async fn stored(&self) -> u64 {
         let all = unhook::store::submission::SubmissionFilter::default();
-        self.app.store.read(self.app.tenant).count_submissions(&all).await.expect("counted")
+        self.app
+            .store
+            .read(self.app.tenant)
+            .count_submissions(&all)
+            .await
+            .expect("counted")
     }
 
     async fn stop(self) {

@@ -24,8 +24,10 @@ use unhook::{
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     // cargo passes --bench; a number limits the size, for a quick look
-    let largest: usize =
-        std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(10_000);
+    let largest: usize = std::env::args()
+        .skip(1)
+        .find_map(|a| a.parse().ok())
+        .unwrap_or(10_000);
     println!("mailboxes  copies   calls    bound  ratio    s  calls by kind");
     for mailboxes in [1_000, 10_000].into_iter().filter(|m| *m <= largest) {
         runtime.block_on(one(mailboxes));
@@ -34,8 +36,11 @@ fn main() {
 
 async fn one(mailboxes: usize) {
     let organisation = Organisation::generate(mailboxes, 3);
-    let sim = Sim::start(SimOptions::new(organisation, Arc::new(|| SystemClock.now())))
-        .expect("the simulated tenant starts");
+    let sim = Sim::start(SimOptions::new(
+        organisation,
+        Arc::new(|| SystemClock.now()),
+    ))
+    .expect("the simulated tenant starts");
     sim.plant(&Scenario {
         mailboxes: Some(mailboxes / 50),
         background: 1,
@@ -46,7 +51,9 @@ async fn one(mailboxes: usize) {
     let text = demo::settings(&sim, listen, folder.path()).expect("settings");
     let config = Config::parse(&text).expect("valid");
     let clock: SharedClock = Arc::new(SystemClock);
-    let app = start::build_app(config, SharedClock::clone(&clock), None).await.expect("built");
+    let app = start::build_app(config, SharedClock::clone(&clock), None)
+        .await
+        .expect("built");
     start::resume(&app).await.expect("resumed");
     let wake = Wake::default();
     let desk = Desk::open(app.store.clone(), app.tenant, clock, wake.clone());
@@ -56,9 +63,10 @@ async fn one(mailboxes: usize) {
     sim.reset_counters();
     for reporter in sim.reporters() {
         let (client, identity) = match reporter.provider {
-            Provider::Graph => {
-                (ReportClient::Outlook, format!("entra:{}:{}", sim.tenant_id(), reporter.user_id))
-            }
+            Provider::Graph => (
+                ReportClient::Outlook,
+                format!("entra:{}:{}", sim.tenant_id(), reporter.user_id),
+            ),
             Provider::Gmail => (ReportClient::Gmail, format!("google:{}", reporter.user_id)),
         };
         let report = NewReport {
@@ -88,9 +96,15 @@ async fn one(mailboxes: usize) {
     }
     let took = began.elapsed().as_secs_f64();
     let truth = sim.truth();
-    assert!(truth.all_pulled(), "a bench of a failed remediation would say nothing");
+    assert!(
+        truth.all_pulled(),
+        "a bench of a failed remediation would say nothing"
+    );
     let rows = app.store.read(app.tenant);
-    let campaigns = rows.campaigns(None, &PageRequest::first(9)).await.expect("campaigns");
+    let campaigns = rows
+        .campaigns(None, &PageRequest::first(9))
+        .await
+        .expect("campaigns");
     assert_eq!(campaigns.items.len(), 1);
 
     let counters = sim.counters();

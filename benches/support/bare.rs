@@ -83,7 +83,11 @@ impl Bare {
         .run();
         let handle = server.handle();
         tokio::spawn(server);
-        Self { port: address.port(), handle, _folder: folder }
+        Self {
+            port: address.port(),
+            handle,
+            _folder: folder,
+        }
     }
 
     pub async fn stop(self) {
@@ -103,7 +107,12 @@ async fn report(
     let bytes = STANDARD.decode(body.raw).expect("base64");
     let sha256 = hex::encode(Sha256::digest(&bytes));
     let (done, stored) = oneshot::channel();
-    let row = Row { item: body.item_id, reporter: reporter.identity(), sha256, bytes };
+    let row = Row {
+        item: body.item_id,
+        reporter: reporter.identity(),
+        sha256,
+        bytes,
+    };
     queue.send((row, done)).await.expect("queued");
     stored.await.expect("stored");
     HttpResponse::Accepted().json(serde_json::json!({ "status": "received" }))
@@ -139,33 +148,66 @@ async fn store(tx: &mut SqliteConnection, row: Row) {
         "INSERT INTO submission (id, tenant_id, message_key, item_id, evidence, upload_sha256, \
          reports, created_at, updated_at) VALUES (?, ?, ?, ?, 'pending', ?, 1, ?, ?)",
     )
-    .bind(&id).bind(tenant).bind(&row.item).bind(&row.item).bind(&row.sha256).bind(now).bind(now)
-    .execute(&mut *tx).await.expect("submission");
+    .bind(&id)
+    .bind(tenant)
+    .bind(&row.item)
+    .bind(&row.item)
+    .bind(&row.sha256)
+    .bind(now)
+    .bind(now)
+    .execute(&mut *tx)
+    .await
+    .expect("submission");
     sqlx::query(
         "INSERT INTO report (id, tenant_id, submission_id, client, reporter, guest, message_key, \
          upload_sha256, request_digest, status, received_at) \
          VALUES (?, ?, ?, 'outlook', ?, 0, ?, ?, ?, 'received', ?)",
     )
-    .bind(&id).bind(tenant).bind(&id).bind(&row.reporter).bind(&row.item).bind(&row.sha256)
-    .bind(&row.sha256).bind(now)
-    .execute(&mut *tx).await.expect("report");
+    .bind(&id)
+    .bind(tenant)
+    .bind(&id)
+    .bind(&row.reporter)
+    .bind(&row.item)
+    .bind(&row.sha256)
+    .bind(&row.sha256)
+    .bind(now)
+    .execute(&mut *tx)
+    .await
+    .expect("report");
     sqlx::query(
         "INSERT INTO upload (report_id, tenant_id, submission_id, sha256, bytes) \
          VALUES (?, ?, ?, ?, ?)",
     )
-    .bind(&id).bind(tenant).bind(&id).bind(&row.sha256).bind(&row.bytes)
-    .execute(&mut *tx).await.expect("upload");
+    .bind(&id)
+    .bind(tenant)
+    .bind(&id)
+    .bind(&row.sha256)
+    .bind(&row.bytes)
+    .execute(&mut *tx)
+    .await
+    .expect("upload");
     sqlx::query(
         "INSERT INTO job (id, tenant_id, kind, target, state, run_after, attempts, max_attempts, \
          fence, lease_until, again, created_at) \
          VALUES (?, ?, 'triage', ?, 'ready', ?, 0, 12, 0, 0, 0, ?)",
     )
-    .bind(&id).bind(tenant).bind(&id).bind(now).bind(now)
-    .execute(&mut *tx).await.expect("job");
+    .bind(&id)
+    .bind(tenant)
+    .bind(&id)
+    .bind(now)
+    .bind(now)
+    .execute(&mut *tx)
+    .await
+    .expect("job");
     sqlx::query(
         "INSERT INTO event (id, tenant_id, submission_id, kind, actor, detail, at) \
          VALUES (?, ?, ?, 'reported', 'reporter', '{}', ?)",
     )
-    .bind(&id).bind(tenant).bind(&id).bind(now)
-    .execute(&mut *tx).await.expect("event");
+    .bind(&id)
+    .bind(tenant)
+    .bind(&id)
+    .bind(now)
+    .execute(&mut *tx)
+    .await
+    .expect("event");
 }

@@ -46,7 +46,12 @@ impl Outcome {
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// As fast as it is answered.
-pub async fn flat_out(port: u16, requests: &[Request], connections: usize, span: Duration) -> Outcome {
+pub async fn flat_out(
+    port: u16,
+    requests: &[Request],
+    connections: usize,
+    span: Duration,
+) -> Outcome {
     run(port, requests, connections, span, None).await
 }
 
@@ -75,7 +80,9 @@ async fn run(
         let request = requests[n % requests.len()].clone();
         let turn = Arc::clone(&turn);
         tasks.push(tokio::spawn(async move {
-            let mut socket = TcpStream::connect(("127.0.0.1", port)).await.expect("connected");
+            let mut socket = TcpStream::connect(("127.0.0.1", port))
+                .await
+                .expect("connected");
             socket.set_nodelay(true).expect("nodelay");
             let mut latencies = Vec::new();
             while began.elapsed() < span {
@@ -98,7 +105,11 @@ async fn run(
     for task in tasks {
         latencies.extend(task.await.expect("joined"));
     }
-    Outcome { answered: latencies.len(), took: began.elapsed(), latencies }
+    Outcome {
+        answered: latencies.len(),
+        took: began.elapsed(),
+        latencies,
+    }
 }
 
 async fn send(socket: &mut TcpStream, request: &Request) {
@@ -118,21 +129,35 @@ async fn send(socket: &mut TcpStream, request: &Request) {
     loop {
         let mut chunk = [0_u8; 2048];
         let n = socket.read(&mut chunk).await.expect("read");
-        assert!(n > 0, "the connection closed: {}", String::from_utf8_lossy(&answer));
+        assert!(
+            n > 0,
+            "the connection closed: {}",
+            String::from_utf8_lossy(&answer)
+        );
         answer.extend_from_slice(&chunk[..n]);
         if whole(&answer) {
             break;
         }
     }
-    assert!(answer.starts_with(b"HTTP/1.1 202"), "{}", String::from_utf8_lossy(&answer));
+    assert!(
+        answer.starts_with(b"HTTP/1.1 202"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
 }
 
 fn whole(answer: &[u8]) -> bool {
     let text = String::from_utf8_lossy(answer);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
     let length = head
         .lines()
-        .find_map(|l| l.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned))
+        .find_map(|l| {
+            l.to_ascii_lowercase()
+                .strip_prefix("content-length:")
+                .map(str::to_owned)
+        })
         .and_then(|v| v.trim().parse::<usize>().ok())
         .expect("a length");
     body.len() >= length
