@@ -76,6 +76,14 @@ pub(crate) async fn restore_all(
     campaign: &Campaign,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    // The remediation first: a search that is about to record copies either
+    // finishes before this change or sees it.
+    if let Some(mut remediation) = rows.remediation_of(campaign.id).await? {
+        remediation.state = RemediationState::Restoring;
+        remediation.decision_version = campaign.decision_version;
+        remediation.closed_at = None;
+        rows.save_remediation(&remediation).await?;
+    }
     rows.desire(
         campaign.id,
         Desired::InPlace,
@@ -83,12 +91,6 @@ pub(crate) async fn restore_all(
         now,
     )
     .await?;
-    if let Some(mut remediation) = rows.remediation_of(campaign.id).await? {
-        remediation.state = RemediationState::Restoring;
-        remediation.decision_version = campaign.decision_version;
-        remediation.closed_at = None;
-        rows.save_remediation(&remediation).await?;
-    }
     rows.enqueue(vec![jobs::pull(campaign.id, now)], now).await
 }
 
@@ -98,8 +100,6 @@ pub(crate) async fn pull_all(
     campaign: &Campaign,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    rows.desire(campaign.id, Desired::Pulled, campaign.decision_version, now)
-        .await?;
     let fresh = decided(campaign.id, campaign.decision_version, now);
     let remediation = match rows.remediation_of(campaign.id).await? {
         Some(known) => Remediation {
@@ -110,6 +110,8 @@ pub(crate) async fn pull_all(
         None => fresh,
     };
     rows.save_remediation(&remediation).await?;
+    rows.desire(campaign.id, Desired::Pulled, campaign.decision_version, now)
+        .await?;
     rows.enqueue(
         vec![
             jobs::search(remediation.id, now),

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Failed attempts after which a copy is given up and shown as failed.
-const MAX_ATTEMPTS: i32 = 12;
+const MAX_ATTEMPTS: i32 = 24;
 
 /// How a round ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -36,7 +36,7 @@ const WAVE: usize = 320;
 /// How long before the seed was received its first copy may have been.
 const BEFORE_SEED: TimeDelta = TimeDelta::days(2);
 /// Tries at a mailbox that gives no answer before it is named unreachable.
-const TRIES: i32 = 8;
+const TRIES: i32 = 24;
 
 /// See the module.
 pub struct Search(pub Arc<App>);
@@ -164,6 +164,14 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Whether the decision that this run carries out is still in force.
+    fn still_wanted(&self, current: Option<&Remediation>) -> bool {
+        current.is_some_and(|r| {
+            r.state == RemediationState::Searching
+                && r.decision_version == self.remediation.decision_version
+        })
+    }
+
     /// One search of each mailbox for the seed.
     async fn look_into(&self, mailboxes: &[MailboxRef]) -> Wave {
         let query = query_of(&self.print, self.since());
@@ -231,6 +239,15 @@ impl<'a> Case<'a> {
         }
         let tx = app.store.begin().await?;
         tx.hold(self.lease, lease_end(now)).await?;
+        let current = tx
+            .of(app.tenant)
+            .hold_remediation(self.remediation.id)
+            .await?;
+        if !self.still_wanted(current.as_ref()) {
+            tx.finish_job(self.lease, now).await?;
+            tx.commit().await?;
+            return Ok(());
+        }
         tx.of(app.tenant)
             .save_remediation(&self.remediation)
             .await?;
@@ -388,6 +405,14 @@ impl<'a> Case<'a> {
         let tx = app.store.begin().await?;
         tx.hold(self.lease, lease_end(now)).await?;
         let rows = tx.of(app.tenant);
+        let current = rows.hold_remediation(self.remediation.id).await?;
+        if !self.still_wanted(current.as_ref()) {
+            // The decision was taken back meanwhile: what this wave found is
+            // nobody's target any more.
+            tx.finish_job(self.lease, now).await?;
+            tx.commit().await?;
+            return Ok(());
+        }
         let found = rows.insert_new_pulls(&new).await?;
         rows.save_gaps(self.remediation.id, &gaps).await?;
         let recovered: Vec<MailboxRef> = wave
@@ -397,12 +422,7 @@ impl<'a> Case<'a> {
             .cloned()
             .collect();
         rows.close_gaps(self.remediation.id, &recovered).await?;
-        // Another step may have ended the search meanwhile (a verdict taken back).
-        if let Some(current) = rows.remediation(self.remediation.id).await?
-            && current.state == RemediationState::Searching
-        {
-            rows.save_remediation(&self.remediation).await?;
-        }
+        rows.save_remediation(&self.remediation).await?;
         if found > 0 {
             rows.enqueue(vec![jobs::pull(self.campaign.id, now)], now)
                 .await?;
@@ -456,7 +476,8 @@ impl<'a> Case<'a> {
         let tx = app.store.begin().await?;
         tx.hold(self.lease, lease_end(now)).await?;
         let rows = tx.of(app.tenant);
-        if self.remediation.state == RemediationState::Searching {
+        let current = rows.hold_remediation(self.remediation.id).await?;
+        if self.still_wanted(current.as_ref()) {
             self.remediation.state = RemediationState::Pulling;
             self.remediation.paused_reason = None;
             rows.save_remediation(&self.remediation).await?;

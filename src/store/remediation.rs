@@ -256,6 +256,24 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, DatabaseTransaction> {
+    /// One remediation, held until this change ends: a search that records what
+    /// it found and an analyst who takes the decision back must not pass each
+    /// other. (SQLite has one writer anyway.)
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn hold_remediation(
+        &self,
+        id: RemediationId,
+    ) -> Result<Option<Remediation>, StoreError> {
+        let mut query = entity::Entity::find_by_id(id.to_string())
+            .filter(entity::Column::TenantId.eq(&self.tenant));
+        if self.conn.get_database_backend() == sea_orm::DbBackend::Postgres {
+            query = query.lock_exclusive();
+        }
+        query.one(self.conn).await?.map(remediation_of).transpose()
+    }
+
     /// Inserts or overwrites a remediation.
     ///
     /// # Errors
