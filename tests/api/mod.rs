@@ -1,5 +1,12 @@
 //! The HTTP API over a simulated organisation.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code: what is not as expected must stop the test"
+)]
+
 mod analyst;
 mod authorization;
 mod bodies;
@@ -50,18 +57,28 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// The code of a problem document, whose every member is checked.
     pub fn problem(&self) -> String {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self:?}"
+        );
         let document = self.json();
         let code = document["code"].as_str().expect("code").to_owned();
         assert_eq!(document["status"], self.status.as_u16());
         assert_eq!(document["type"], format!("urn:unhook:problem:{code}"));
         let instance = document["instance"].as_str().expect("instance");
-        assert_eq!(instance, format!("urn:uuid:{}", self.header("x-request-id")));
+        assert_eq!(
+            instance,
+            format!("urn:uuid:{}", self.header("x-request-id"))
+        );
         assert!(document["title"].is_string() && document["detail"].is_string());
         code
     }
@@ -105,7 +122,13 @@ impl Api {
         let desk = Desk::open(app.store.clone(), app.tenant, clock, wake.clone());
         let workers = start::workers(&app, wake.clone());
         let state = State::new(app.clone(), desk, verifier, wake);
-        Self { sim, app, state, workers, _folder: folder }
+        Self {
+            sim,
+            app,
+            state,
+            workers,
+            _folder: folder,
+        }
     }
 
     pub async fn call(&self, request: test::TestRequest) -> Answer {
@@ -115,7 +138,11 @@ impl Api {
         let status = response.status();
         let headers = response.headers().clone();
         let body = to_bytes(response.into_body()).await.expect("body");
-        Answer { status, headers, body }
+        Answer {
+            status,
+            headers,
+            body,
+        }
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {
@@ -123,7 +150,8 @@ impl Api {
     }
 
     pub async fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
-        self.call(request(Method::POST, path, token).set_json(body)).await
+        self.call(request(Method::POST, path, token).set_json(body))
+            .await
     }
 
     /// A key with these scopes, good for as many days (in the past: expired).
@@ -141,7 +169,10 @@ impl Api {
             revoked_at: None,
         };
         let tx = self.app.store.begin().await.expect("tx");
-        tx.of(self.app.tenant).insert_api_key(&row).await.expect("insert");
+        tx.of(self.app.tenant)
+            .insert_api_key(&row)
+            .await
+            .expect("insert");
         tx.commit().await.expect("commit");
         (row.id, made.secret.expose_secret().to_owned())
     }
@@ -154,7 +185,11 @@ impl Api {
             .into_iter()
             .find(|r| r.provider == provider)
             .expect("a reporter on each platform");
-        let user = self.sim.organisation().by_address(&reporter.address).expect("user");
+        let user = self
+            .sim
+            .organisation()
+            .by_address(&reporter.address)
+            .expect("user");
         let token = match provider {
             Provider::Graph => self.sim.entra_token(user, &Map::new()),
             Provider::Gmail => self.sim.google_id_token(user, &Map::new()),
