@@ -29,7 +29,7 @@ use unhook::{
     app::App,
     auth::{ReporterVerifier, api_key},
     cli::start,
-    clock::{Clock as _, SharedClock, SystemClock},
+    clock::{SharedClock, SystemClock},
     config::Config,
     demo,
     domain::{ApiKeyId, Provider},
