@@ -11,7 +11,7 @@
 //! app
 //! jobs | store, mailbox, notify, enrich
 //! verdict
-//! message | config, clock, domain
+//! message | config, clock, domain, strict_json
 //! sim                     (sees only message and domain)
 //! ```
 
@@ -35,5 +35,6 @@ pub mod remediation;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod store;
+pub mod strict_json;
 pub mod triage;
 pub mod verdict;

@@ -19,6 +19,15 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// The name people know the platform by.
+    #[must_use]
+    pub const fn product(self) -> &'static str {
+        match self {
+            Self::Graph => "Microsoft 365",
+            Self::Gmail => "Google Workspace",
+        }
+    }
+
     /// The name used in rows, metrics and the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -11,7 +11,8 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 
-use super::{Code, Problem, strict_json};
+use super::{Code, Problem};
+use crate::strict_json;
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -11,7 +11,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Code, Problem, State, body, strict_json};
+use super::{Code, Problem, State, body};
+use crate::strict_json;
 use crate::{
     auth::{AuthError, Subject, VerifiedReporter, bearer_token},
     domain::{ReportClient, ReportId, ReportReason},

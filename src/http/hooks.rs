@@ -17,8 +17,8 @@ use metrics::counter;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::strict_json;
 use crate::auth::{AuthError, ReporterVerifier, bearer_token};
+use crate::strict_json;
 
 /// Google's pushes are a few hundred bytes.
 const MAX_GMAIL_BYTES: usize = 64 * 1024;

@@ -14,7 +14,6 @@ pub mod metrics;
 pub mod openapi;
 pub mod problem;
 mod state;
-pub mod strict_json;
 
 use std::sync::Arc;
 

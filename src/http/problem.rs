@@ -12,7 +12,7 @@ use actix_web::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::strict_json::StrictJsonError;
+use crate::strict_json::StrictJsonError;
 use crate::{intake::IntakeError, store::StoreError, triage::overturn::OverturnError};
 
 /// The media type of every error's body.

@@ -6,12 +6,11 @@ use mail_builder::{
     headers::{date::Date, message_id::MessageId, raw::Raw},
 };
 
-use super::NotifyError;
+use super::{Letter, NotifyError};
 use crate::{
     config::notify::Notify,
     domain::{MailboxAddress, Verdict},
     message::Untrusted,
-    store::letter::Letter,
 };
 
 /// Characters of the reported mail's subject that a letter quotes.
@@ -57,14 +56,14 @@ const fn words(outcome: Verdict) -> (&'static str, &'static str) {
 
 pub(super) fn compose(
     section: &Notify,
-    letter: &Letter,
+    letter: &Letter<'_>,
     to: &MailboxAddress,
-    reported_subject: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<Vec<u8>, NotifyError> {
     let (subject, first) = words(letter.outcome);
     let mut text = format!("Hello,\n\n{first}\n");
-    let quoted = reported_subject
+    let quoted = letter
+        .reported_subject
         .map(|s| Untrusted::new(s).neutral(QUOTED))
         .unwrap_or_default();
     if !quoted.trim().is_empty() {
@@ -74,16 +73,16 @@ pub(super) fn compose(
     if !section.footer.is_empty() {
         text.push_str(&format!("{}\n", section.footer));
     }
-    text.push_str(&format!("Reference: {}\n", letter.report));
+    text.push_str(&format!("Reference: {}\n", letter.reference));
     MessageBuilder::new()
         .from((section.from_name.as_str(), section.from.as_str()))
         .to(to.as_str())
         .subject(subject)
         .header("Date", Date::new(now.timestamp()))
-        .header("Message-ID", MessageId::new(letter.message_id.as_str()))
+        .header("Message-ID", MessageId::new(letter.message_id))
         .header("Auto-Submitted", Raw::new("auto-replied"))
         .header("X-Auto-Response-Suppress", Raw::new("All"))
-        .header("X-Unhook-Report", Raw::new(letter.report.to_string()))
+        .header("X-Unhook-Report", Raw::new(letter.reference))
         .text_body(text)
         .write_to_vec()
         .map_err(|e| NotifyError::Compose(e.to_string()))
@@ -92,27 +91,14 @@ pub(super) fn compose(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        domain::{LetterId, ReportId, SubmissionId},
-        store::letter::LetterState,
-    };
 
-    fn letter() -> Letter {
-        let now = DateTime::UNIX_EPOCH;
+    const fn letter(subject: &str) -> Letter<'_> {
         Letter {
-            id: LetterId::new(now),
-            report: ReportId::new(now),
-            submission: SubmissionId::new(now),
-            case_key: "cmp".to_owned(),
-            reporter: "entra:t:o".to_owned(),
+            name: "let_1",
+            message_id: "let_1@soc.example",
             outcome: Verdict::Malicious,
-            message_id: "let_1@soc.example".to_owned(),
-            state: LetterState::Queued,
-            via: None,
-            address: None,
-            attempts: 0,
-            created_at: now,
-            sent_at: None,
+            reference: "rpt_1",
+            reported_subject: Some(subject),
         }
     }
 
@@ -122,9 +108,8 @@ mod tests {
         let hostile = "x\r\nBcc: victim@evil.example\r\n\r\nhttps://evil.example/login now";
         let raw = compose(
             &Notify::default(),
-            &letter(),
+            &letter(hostile),
             &to,
-            Some(hostile),
             DateTime::UNIX_EPOCH,
         )
         .expect("letter");

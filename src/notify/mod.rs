@@ -15,8 +15,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     config::notify::{Notify, Way},
-    domain::{MailboxAddress, Provider},
-    store::letter::Letter,
+    domain::{MailboxAddress, Provider, Verdict},
 };
 
 /// Why a letter did not go out.
@@ -37,6 +36,21 @@ pub enum NotifyError {
     /// The folder could not be written.
     #[error("the letter could not be written to its folder: {0}")]
     File(#[from] std::io::Error),
+}
+
+/// What a letter is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Letter<'a> {
+    /// Its own name, unique for ever; the file name where it goes to a folder.
+    pub name: &'a str,
+    /// Its Message-ID without angle brackets.
+    pub message_id: &'a str,
+    /// What the reporter is told.
+    pub outcome: Verdict,
+    /// The report it answers, for the reporter to quote.
+    pub reference: &'a str,
+    /// The reported mail's subject; a stranger's text.
+    pub reported_subject: Option<&'a str>,
 }
 
 /// Sends letters; cheap to clone.
@@ -82,12 +96,11 @@ impl Notifier {
     /// [`NotifyError::Compose`].
     pub fn compose(
         &self,
-        letter: &Letter,
+        letter: &Letter<'_>,
         to: &MailboxAddress,
-        subject: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<Vec<u8>, NotifyError> {
-        letters::compose(&self.section, letter, to, subject, now)
+        letters::compose(&self.section, letter, to, now)
     }
 
     /// Hands a finished message to the mail server or the folder.
@@ -100,7 +113,7 @@ impl Notifier {
         way: Way,
         to: &MailboxAddress,
         raw: &[u8],
-        letter: &Letter,
+        letter: &Letter<'_>,
     ) -> Result<(), NotifyError> {
         match way {
             Way::Smtp => {
@@ -111,7 +124,7 @@ impl Notifier {
                 let folder = self.section.file.as_ref().ok_or(NotifyError::NoChannel)?;
                 tokio::fs::create_dir_all(folder).await?;
                 // Named by the letter: a repeated attempt overwrites itself.
-                tokio::fs::write(folder.join(format!("{}.eml", letter.id)), raw).await?;
+                tokio::fs::write(folder.join(format!("{}.eml", letter.name)), raw).await?;
                 Ok(())
             }
             Way::Insert => Err(NotifyError::NoChannel),

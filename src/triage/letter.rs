@@ -13,7 +13,7 @@ use crate::{
     domain::{LetterId, MailboxRef, MessageQuery, ReportStatus},
     jobs::{self, JobError, Work},
     mailbox::MailProvider,
-    notify::NotifyError,
+    notify::{self, NotifyError},
     store::{
         event::Event,
         job::Lease,
@@ -112,14 +112,17 @@ async fn send(
         .submission(letter.submission)
         .await?;
     let subject = submission.and_then(|s| s.subject);
+    let (name, reference) = (letter.id.to_string(), letter.report.to_string());
+    let text = notify::Letter {
+        name: &name,
+        message_id: &letter.message_id,
+        outcome: letter.outcome,
+        reference: &reference,
+        reported_subject: subject.as_deref(),
+    };
     let raw = app
         .notifier
-        .compose(
-            letter,
-            &mailbox.address,
-            subject.as_deref(),
-            app.clock.now(),
-        )
+        .compose(&text, &mailbox.address, app.clock.now())
         .map_err(|error| JobError::Park(error.to_string()))?;
     match (way_for(app, mailbox), provider) {
         (Way::Insert, Some(provider)) => {
@@ -131,7 +134,7 @@ async fn send(
         (way, _) => {
             let sent = app
                 .notifier
-                .deliver(way, &mailbox.address, &raw, letter)
+                .deliver(way, &mailbox.address, &raw, &text)
                 .await;
             sent.map_err(|error| match error {
                 NotifyError::Refused(_) | NotifyError::NoChannel => {

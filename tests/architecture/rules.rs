@@ -47,6 +47,8 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     // the start-up rooms are one layer of three doors
     ("main", &["cli", "demo"]),
     ("cli", &["demo"]),
+    // the demo starts the service by the code that `serve` starts it by
+    ("demo", &["cli"]),
     // an extractor in the signature is how a route is authorised
     ("http", &["auth"]),
     // one transaction writes a row and schedules the next room's job
@@ -75,6 +77,7 @@ const EXCLUSIVE: &[(&str, &[&str])] = &[
     ("sea_orm", &["store"]),
     ("sqlx", &["store"]),
     ("graph_rs_sdk", &["mailbox"]),
+    ("graph_core", &["mailbox"]),
     ("google_gmail1", &["mailbox"]),
     ("yup_oauth2", &["mailbox"]),
     ("lettre", &["notify"]),

@@ -88,6 +88,8 @@ enum Kill {
 struct Run {
     sim: Sim,
     folder: tempfile::TempDir,
+    /// As the add-ins saw them when they clicked: item ids change with a move.
+    reporters: Vec<Reporter>,
 }
 
 impl Run {
@@ -97,21 +99,25 @@ impl Run {
         let listen = "127.0.0.1:1".parse().expect("an address");
         let text = unhook::demo::settings(&sim, listen, folder.path()).expect("settings");
         std::fs::write(folder.path().join("unhook.toml"), text).expect("written");
-        Self { sim, folder }
+        let reporters = sim.reporters();
+        Self {
+            sim,
+            folder,
+            reporters,
+        }
     }
 
     fn spawn(&self, commit: Option<u64>) -> Child {
         let reporters: Vec<_> = self
-            .sim
-            .reporters()
-            .into_iter()
+            .reporters
+            .iter()
             .map(|r| {
                 (
                     r.provider.to_string(),
-                    r.address,
-                    r.user_id,
-                    r.item_id,
-                    r.internet_message_id,
+                    &r.address,
+                    &r.user_id,
+                    &r.item_id,
+                    &r.internet_message_id,
                 )
             })
             .collect();

@@ -7,7 +7,7 @@ use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::http::strict_json::{self, StrictJsonError};
+use crate::strict_json::{self, StrictJsonError};
 
 const MIN_BITS: usize = 2048;
 const MAX_BITS: usize = 8192;

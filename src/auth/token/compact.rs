@@ -5,7 +5,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value};
 
 use super::{MAX_TOKEN_BYTES, TokenError, claims::Claims};
-use crate::http::strict_json;
+use crate::strict_json;
 
 /// Header members that would let a token bring its own key, its own reading of
 /// the payload, or another token inside.

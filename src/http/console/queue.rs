@@ -37,18 +37,21 @@ enum Tab {
 impl Tab {
     const ALL: [Self; 4] = [Self::Review, Self::All, Self::Malicious, Self::Closed];
 
-    fn of(name: Option<&str>) -> Self {
+    /// The part that was asked for. Without a word it is what waits for a
+    /// person, and all when nothing does.
+    fn of(name: Option<&str>, waiting: u64) -> Self {
         match name {
-            Some("all") => Self::All,
+            Some("review") => Self::Review,
             Some("malicious") => Self::Malicious,
             Some("closed") => Self::Closed,
-            _ => Self::Review,
+            None if waiting > 0 => Self::Review,
+            _ => Self::All,
         }
     }
 
     const fn path(self) -> &'static str {
         match self {
-            Self::Review => "/console",
+            Self::Review => "/console?tab=review",
             Self::All => "/console?tab=all",
             Self::Malicious => "/console?tab=malicious",
             Self::Closed => "/console?tab=closed",
@@ -57,7 +60,7 @@ impl Tab {
 
     const fn older(self) -> &'static str {
         match self {
-            Self::Review => "/console?after=",
+            Self::Review => "/console?tab=review&after=",
             Self::All => "/console?tab=all&after=",
             Self::Malicious => "/console?tab=malicious&after=",
             Self::Closed => "/console?tab=closed&after=",
@@ -178,17 +181,18 @@ pub(super) async fn show(
     signed: Signed,
     query: web::Query<QueueQuery>,
 ) -> Result<HttpResponse, PageError> {
-    let tab = Tab::of(query.tab.as_deref());
     let rows = signed.app.store.read(signed.session.tenant);
+    let mut counts = [0; 4];
+    for (count, each) in counts.iter_mut().zip(Tab::ALL) {
+        *count = rows.count_submissions(&each.filter()).await?;
+    }
+    let [waiting, ..] = counts;
+    let tab = Tab::of(query.tab.as_deref(), waiting);
     let request = PageRequest {
         after: query.after.clone(),
         ..PageRequest::first(ROWS)
     };
     let found = rows.submissions(&tab.filter(), &request).await?;
-    let mut counts = [0; 4];
-    for (count, each) in counts.iter_mut().zip(Tab::ALL) {
-        *count = rows.count_submissions(&each.filter()).await?;
-    }
     let shell = Shell::of(&signed, "queue").await?.looking_again(20);
     let first = query.after.is_none();
     page(&QueuePage::of(

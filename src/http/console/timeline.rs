@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{text::Plain, when::When};
+use super::{chip::percent, text::Plain, when::When};
 use crate::store::event::Event;
 
 /// One line.
@@ -53,6 +53,9 @@ fn line(event: &Event, names: &Names, now: DateTime<Utc>) -> Line {
         "checked" => ("done", "Checked: nothing left in reach"),
         "closed" => ("done", "Closed"),
         "thanked" => ("person", "Reporter thanked"),
+        "letter_dropped" => ("alert", "Letter to the reporter not sent"),
+        "restore_asked" => ("verdict", "Restore asked for"),
+        "raw_downloaded" => ("", "Raw message downloaded"),
         "parked" => ("alert", "Work gave up"),
         other => ("", other),
     };
@@ -67,21 +70,39 @@ fn line(event: &Event, names: &Names, now: DateTime<Utc>) -> Line {
     }
 }
 
+/// Members that only programs need; they are in the API.
+const UNSAID: [&str; 5] = ["report", "letter", "sha256", "pull", "part"];
+
+/// What a line says beside its name: scalars, and the scalars one level down
+/// that are not zero.
 fn details(detail: &Value) -> Vec<(Plain, Plain)> {
-    let Value::Object(members) = detail else {
-        return Vec::new();
-    };
-    let shown = members.iter().filter(|(_, value)| !value.is_null()).take(8);
+    let mut shown = Vec::new();
+    for (name, value) in detail.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(inner) => {
+                let counted = inner.iter().filter(|(_, n)| n.as_u64() != Some(0));
+                shown.extend(counted.filter_map(|(name, value)| pair(name, value)));
+            }
+            _ => shown.extend(pair(name, value)),
+        }
+    }
+    shown.truncate(8);
     shown
-        .map(|(name, value)| {
-            let text = match value {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            (
-                Plain::line(&name.replace('_', " "), 40),
-                Plain::line(&text, 200),
-            )
-        })
-        .collect()
+}
+
+fn pair(name: &str, value: &Value) -> Option<(Plain, Plain)> {
+    let text = match value {
+        _ if UNSAID.contains(&name) => return None,
+        Value::String(text) => text.clone(),
+        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
+        Value::Number(n) if name == "score" => {
+            format!("{} %", percent(n.as_f64().unwrap_or_default()))
+        }
+        Value::Number(n) => n.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => return None,
+    };
+    Some((
+        Plain::line(&name.replace('_', " "), 40),
+        Plain::line(&text, 300),
+    ))
 }

@@ -17,8 +17,9 @@ use super::super::words::{ClientWord, ReasonWord, StatusWord};
 use crate::{
     auth::{Reporter, VerifiedReporter},
     domain::{MailboxAddress, ReportClient, ReportId, ReportReason, ReportStatus},
-    http::{Code, Problem, State, body, problem::Document, strict_json},
+    http::{Code, Problem, State, body, problem::Document},
     intake::NewReport,
+    strict_json,
 };
 
 const CONFIG: GeneralPurposeConfig =

@@ -2,10 +2,12 @@
 //! rendering, the source.
 
 use bytes::Bytes;
-use mail_parser::MessageParser;
 
 use super::super::text::Plain;
-use crate::store::{blobs::Blobs, submission::Submission};
+use crate::{
+    message::{self, Limits},
+    store::{blobs::Blobs, submission::Submission},
+};
 
 /// Characters of text or source on a page; the whole is in the download.
 const SHOWN_CHARS: usize = 40_000;
@@ -96,23 +98,20 @@ fn source(bytes: &[u8]) -> Plain {
 /// Parsing is work for another thread: a message may be as large as 60 MB.
 async fn text_of(bytes: Bytes) -> View {
     let text = actix_web::web::block(move || {
-        let message = MessageParser::default().parse(&bytes[..])?;
-        message
-            .body_text(0)
-            .map(|text| Plain::defanged_block(&text, SHOWN_CHARS))
+        let message = message::parse(&bytes, &Limits::default());
+        Plain::defanged_block(message.visible_text(), SHOWN_CHARS)
     });
     match text.await {
-        Ok(Some(text)) if !text.is_empty() => View::Text(text),
+        Ok(text) if !text.is_empty() => View::Text(text),
         _ => View::None("The message holds no readable text. Its source may say more."),
     }
 }
 
-/// The HTML of a message; its text as HTML when it has none.
+/// The HTML of a message, if it has any and not too much of it.
 pub async fn html_of(bytes: Bytes) -> Option<String> {
     let html = actix_web::web::block(move || {
-        let message = MessageParser::default().parse(&bytes[..])?;
-        let html = message.body_html(0)?.into_owned();
-        (html.len() <= HTML_OCTETS).then_some(html)
+        let html = message::parse(&bytes, &Limits::default()).html?;
+        (html.exposed().len() <= HTML_OCTETS).then(|| html.exposed().clone())
     });
     html.await.ok().flatten()
 }

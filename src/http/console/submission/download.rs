@@ -10,7 +10,7 @@ use super::{
     super::{fault::PageError, guard::Signed},
     body,
 };
-use crate::{auth::Scope, domain::SubmissionId};
+use crate::{auth::Scope, domain::SubmissionId, store::event::Event};
 
 /// See the module. The file's name is ours; nothing of the mail is in a header.
 pub(in super::super) async fn show(
@@ -26,6 +26,13 @@ pub(in super::super) async fn show(
     let bytes = body::bytes(&signed.app.blobs, &submission)
         .await
         .ok_or(PageError::NotFound)?;
+    // Who took which content away is written down before it is handed out.
+    let taken = Event::new("raw_downloaded", signed.now)
+        .on(id)
+        .by(signed.actor());
+    let tx = signed.app.store.begin().await?;
+    tx.of(signed.session.tenant).record(vec![taken]).await?;
+    tx.commit().await?;
     Ok(HttpResponse::Ok()
         .content_type("application/octet-stream")
         .insert_header((

@@ -168,12 +168,12 @@ fn report_row(report: &Report, now: DateTime<Utc>) -> ReportRow {
 fn choices(current: Option<Verdict>) -> Vec<Choice> {
     let meaning = |verdict| match verdict {
         Verdict::Malicious => "meant to harm",
-        Verdict::Suspicious => "signs of harm, stays in review",
+        Verdict::Suspicious => "signs of harm",
         Verdict::Spam => "unwanted, not dangerous",
         Verdict::Bulk => "newsletter or notification",
         Verdict::Benign => "ordinary mail",
         Verdict::Simulation => "a phishing exercise",
-        Verdict::Unknown => "not enough evidence, stays in review",
+        Verdict::Unknown => "needs a closer look",
     };
     Verdict::ALL
         .into_iter()

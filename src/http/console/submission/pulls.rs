@@ -74,10 +74,7 @@ impl PullRow {
 
 /// A platform's name as people say it.
 pub const fn platform(provider: Provider) -> &'static str {
-    match provider {
-        Provider::Graph => "Microsoft 365",
-        Provider::Gmail => "Gmail",
-    }
+    provider.product()
 }
 
 fn marks(place: &Place) -> Vec<&'static str> {
@@ -106,10 +103,7 @@ fn place_of(place: &Place, provider: Provider) -> Plain {
             // A folder's id says nothing to people; its end tells two apart.
             (Provider::Graph, id) if id.len() > 24 => {
                 let skip = id.chars().count().saturating_sub(8);
-                format!(
-                    "folder\u{a0}\u{2026}{}",
-                    id.chars().skip(skip).collect::<String>()
-                )
+                format!("folder\u{a0}#{}", id.chars().skip(skip).collect::<String>())
             }
             (Provider::Graph, name) => name.to_owned(),
         });
