@@ -141,13 +141,26 @@ pub fn methods(
     .collect()
 }
 
+/// Paths of the mail platforms' own calls, whose shape is theirs and not part of
+/// the document; each takes POST alone.
+pub const PLATFORM_PATHS: [&str; 5] = [
+    "/gmail/home",
+    "/gmail/message",
+    "/gmail/report",
+    "/hooks/gmail",
+    "/hooks/graph",
+];
+
 /// Answers what no route took: 405 for a known path, else 404.
 pub(super) async fn unmatched(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let allowed: Vec<&str> = operations()
+    let mut allowed: Vec<&str> = operations()
         .iter()
         .filter(|(_, template)| fits(template, request.path()))
         .map(|(method, _)| method.as_str())
         .collect();
+    if PLATFORM_PATHS.contains(&request.path()) {
+        allowed.push("POST");
+    }
     if allowed.is_empty() {
         return Err(Problem::new(Code::NotFound));
     }

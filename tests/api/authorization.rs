@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use actix_web::http::{Method, StatusCode};
-use unhook::http::openapi;
+use serde_json::json;
+use unhook::{domain::Provider, http::openapi};
 
 use super::{Api, request};
-use unhook::domain::Provider;
 
 /// What anybody may ask.
 const PUBLIC: [&str; 4] = ["/api/v1/openapi.json", "/healthz", "/metrics", "/readyz"];
@@ -220,9 +220,21 @@ async fn other_methods_and_paths_are_refused_with_a_document() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(answer.problem(), "not_found");
     }
-    let answer = api.call(request(Method::PUT, "/hooks/gmail", "")).await;
-    assert_eq!(
-        (answer.status, answer.problem().as_str()),
-        (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
-    );
+}
+
+#[actix_web::test]
+async fn the_platforms_own_paths_are_there_and_ask_for_their_tokens() {
+    let api = Api::new().await;
+    for path in openapi::PLATFORM_PATHS {
+        let answer = api.call(request(Method::PUT, path, "")).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(
+            (answer.problem().as_str(), answer.header("allow")),
+            ("method_not_allowed", "POST")
+        );
+        let empty = json!({"value": []});
+        let answer = api.post(path, "", &empty).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+        assert_eq!(answer.problem(), "invalid_token");
+    }
 }

@@ -1,5 +1,12 @@
 //! The HTTP API over a simulated organisation.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code: what is not as expected must stop the test"
+)]
+
 mod analyst;
 mod authorization;
 mod bodies;
@@ -22,7 +29,7 @@ use unhook::{
     app::App,
     auth::{ReporterVerifier, api_key},
     cli::start,
-    clock::{Clock as _, SharedClock, SystemClock},
+    clock::{SharedClock, SystemClock},
     config::Config,
     demo,
     domain::{ApiKeyId, Provider},
