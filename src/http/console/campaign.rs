@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{
-    campaigns::{Counted, state_chip},
+    campaigns::{Counted, state_chip, targets},
     chip::{Bar, Chip},
     fault::PageError,
     guard::Signed,
@@ -17,7 +17,7 @@ use super::{
     submission::pulls::{PullRow, platform},
     text::{Plain, grouped},
     timeline::{Line, Names, lines},
-    when::{When, span},
+    when::{When, brief},
 };
 use crate::{
     auth::Scope,
@@ -120,7 +120,7 @@ fn meters(counted: &Counted) -> Vec<Meter> {
     };
     vec![
         meter("Mailboxes searched", searched, whole),
-        meter(label, done, pulls.found),
+        meter(label, done, targets(&pulls)),
     ]
 }
 
@@ -132,7 +132,7 @@ fn tallies(counted: &Counted, gaps: usize) -> Vec<Tally> {
         ("On their way", pulls.pending, "info"),
         ("Restored", pulls.restored, "calm"),
         ("Gone already", pulls.gone, "calm"),
-        ("Changed", pulls.changed, "warn"),
+        ("Left alone", pulls.changed, "calm"),
         ("Gave up", pulls.failed, "bad"),
         ("Not searched", gaps, "warn"),
     ]
@@ -185,8 +185,8 @@ impl CampaignPage {
         let campaign = &counted.campaign;
         let remediation = counted.remediation.as_ref();
         let took = remediation
-            .filter(|r| r.state == RemediationState::Closed)
-            .and_then(|r| Some(span(material.last_settled? - r.created_at)));
+            .filter(|r| r.state == RemediationState::Closed && counted.pulls.restored == 0)
+            .and_then(|r| Some(brief(material.last_settled? - r.created_at)));
         let exposed = remediation
             .map(|r| r.progress.exposed.as_slice())
             .unwrap_or_default();

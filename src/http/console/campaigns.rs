@@ -51,6 +51,12 @@ struct Row {
     at: When,
 }
 
+/// How many copies there are to pull: found, and neither gone by themselves nor
+/// left alone because they turned out to be something else.
+pub(super) const fn targets(pulls: &PullCounts) -> u64 {
+    pulls.found.saturating_sub(pulls.gone + pulls.changed)
+}
+
 /// How far a remediation is, as a mark.
 pub(super) fn state_chip(remediation: &Remediation) -> Chip {
     match remediation.state {
@@ -81,7 +87,7 @@ impl Row {
             state: remediation.as_ref().map(state_chip),
             bar: Bar::progress(settled, pulls.found),
             pulled: grouped(pulls.pulled),
-            found: grouped(pulls.found),
+            found: grouped(targets(pulls)),
             at: When::of(campaign.created_at, now),
         }
     }

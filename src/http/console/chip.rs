@@ -63,7 +63,7 @@ impl Chip {
     pub fn pull(pull: &Pull) -> Self {
         match (pull.desired, pull.observed) {
             (_, Observed::Gone) => Self::new("calm", CROSS, "Gone already"),
-            (_, Observed::Changed) => Self::new("warn", TRIANGLE, "Changed, left alone"),
+            (_, Observed::Changed) => Self::new("calm", RING, "Left alone"),
             (_, Observed::Failed) => Self::new("bad", OCTAGON, "Gave up"),
             (Desired::Pulled, Observed::Pulled) => Self::new("good", CHECK, "In quarantine"),
             (Desired::Pulled, _) => Self::new("info", HALF, "Being pulled"),
@@ -195,11 +195,15 @@ impl Weight {
     }
 }
 
-/// A share of one as whole per cent; what is no number counts as nothing.
+/// A share of one as whole per cent; what is no number counts as nothing, and
+/// only the whole is a hundred: a judgement is never certain.
 #[must_use]
 pub fn percent(share: f64) -> u8 {
     let text = format!("{:.0}", share.clamp(0.0, 1.0) * 100.0);
-    text.parse().unwrap_or(0)
+    match text.parse().unwrap_or(0) {
+        100 if share < 1.0 => 99,
+        whole => whole,
+    }
 }
 
 #[cfg(test)]
@@ -208,7 +212,14 @@ mod tests {
 
     #[test]
     fn bars_stay_within_their_box() {
-        for (score, shown) in [(-1.0, 0), (0.004, 0), (0.5, 50), (7.0, 100), (f64::NAN, 0)] {
+        for (score, shown) in [
+            (-1.0, 0),
+            (0.004, 0),
+            (0.5, 50),
+            (0.999_9, 99),
+            (7.0, 100),
+            (f64::NAN, 0),
+        ] {
             assert_eq!(Bar::score(score).percent, shown, "{score}");
         }
         assert_eq!(Bar::progress(3, 0).percent, 0);

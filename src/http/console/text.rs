@@ -114,7 +114,10 @@ const fn is_hidden(c: char) -> bool {
 }
 
 fn defang(text: &str) -> String {
-    let text = text.replace("[.]", ".").replace("[:]", ":");
+    let text = text
+        .replace("[.]", ".")
+        .replace("[:]", ":")
+        .replace("[://]", "://");
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (Some(scheme), rest),
         None => (None, text.as_str()),

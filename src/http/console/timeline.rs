@@ -50,7 +50,7 @@ fn line(event: &Event, names: &Names, now: DateTime<Utc>) -> Line {
         "searched" => ("", "Mailboxes searched"),
         "pulled" => ("done", "Copies pulled"),
         "restored" => ("done", "Restored"),
-        "checked" => ("done", "Checked: nothing left in reach"),
+        "checked" => ("done", "Checked: every copy is at rest"),
         "closed" => ("done", "Closed"),
         "thanked" => ("person", "Reporter thanked"),
         "letter_dropped" => ("alert", "Letter to the reporter not sent"),
@@ -73,15 +73,14 @@ fn line(event: &Event, names: &Names, now: DateTime<Utc>) -> Line {
 /// Members that only programs need; they are in the API.
 const UNSAID: [&str; 5] = ["report", "letter", "sha256", "pull", "part"];
 
-/// What a line says beside its name: scalars, and the scalars one level down
-/// that are not zero.
+/// What a line says beside its name: scalars that are not zero, here and one
+/// level down.
 fn details(detail: &Value) -> Vec<(Plain, Plain)> {
     let mut shown = Vec::new();
     for (name, value) in detail.as_object().into_iter().flatten() {
         match value {
             Value::Object(inner) => {
-                let counted = inner.iter().filter(|(_, n)| n.as_u64() != Some(0));
-                shown.extend(counted.filter_map(|(name, value)| pair(name, value)));
+                shown.extend(inner.iter().filter_map(|(name, value)| pair(name, value)));
             }
             _ => shown.extend(pair(name, value)),
         }
@@ -98,6 +97,7 @@ fn pair(name: &str, value: &Value) -> Option<(Plain, Plain)> {
         Value::Number(n) if name == "score" => {
             format!("{} %", percent(n.as_f64().unwrap_or_default()))
         }
+        Value::Number(n) if n.as_u64() == Some(0) => return None,
         Value::Number(n) => n.to_string(),
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };

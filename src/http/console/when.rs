@@ -63,6 +63,17 @@ pub fn span(length: TimeDelta) -> String {
     }
 }
 
+/// A length of time that may be short: `0.9 s`, else as [`span`].
+#[must_use]
+pub fn brief(length: TimeDelta) -> String {
+    let tenths = length.num_milliseconds().max(0) / 100;
+    if tenths < 100 {
+        format!("{}.{} s", tenths / 10, tenths % 10)
+    } else {
+        span(length)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +95,6 @@ mod tests {
             ("1 d ago".into(), "20 Nov 17:00".into())
         );
         assert_eq!(at(-300).ago, "in 5 min");
+        assert_eq!(brief(TimeDelta::milliseconds(991)), "0.9 s");
     }
 }

@@ -17,6 +17,12 @@
     else return;
     event.preventDefault();
   });
+  // What was just done is said once, not at every look.
+  const address = new URL(location.href);
+  if (address.searchParams.has("done")) {
+    address.searchParams.delete("done");
+    history.replaceState(null, "", address);
+  }
   // Never while somebody reads a selection, writes, or is about to confirm.
   const busy = () =>
     document.hidden ||

@@ -75,7 +75,7 @@ pub async fn view(
         },
         _ => {
             if let Some(preview) = preview.filter(|text| !text.trim().is_empty()) {
-                return View::Text(Plain::defanged_block(preview, SHOWN_CHARS));
+                return View::Text(Plain::defanged_block(&airless(preview), SHOWN_CHARS));
             }
             match bytes(blobs, submission).await {
                 Some(bytes) if may_read_raw => text_of(bytes).await,
@@ -90,6 +90,23 @@ pub async fn view(
     }
 }
 
+/// Text without what the layout of HTML leaves behind: trailing blanks and more
+/// than one empty line.
+fn airless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut empty = 0;
+    for line in text.lines().map(str::trim_end) {
+        empty = if line.trim().is_empty() { empty + 1 } else { 0 };
+        if empty > 1 || (empty == 1 && out.is_empty()) {
+            continue;
+        }
+        out.push_str(if empty == 0 { line } else { "" });
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
 fn source(bytes: &[u8]) -> Plain {
     let start = bytes.get(..SHOWN_CHARS * 4).unwrap_or(bytes);
     Plain::block(&String::from_utf8_lossy(start), SHOWN_CHARS)
@@ -99,7 +116,7 @@ fn source(bytes: &[u8]) -> Plain {
 async fn text_of(bytes: Bytes) -> View {
     let text = actix_web::web::block(move || {
         let message = message::parse(&bytes, &Limits::default());
-        Plain::defanged_block(message.visible_text(), SHOWN_CHARS)
+        Plain::defanged_block(&airless(message.visible_text()), SHOWN_CHARS)
     });
     match text.await {
         Ok(text) if !text.is_empty() => View::Text(text),
@@ -114,4 +131,16 @@ pub async fn html_of(bytes: Bytes) -> Option<String> {
         (html.exposed().len() <= HTML_OCTETS).then(|| html.exposed().clone())
     });
     html.await.ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layout_leaves_no_gaps() {
+        let text = "\n  \n a \n\n\n\u{a0}\n b\nc\n\n";
+        assert_eq!(airless(text), " a\n\n b\nc");
+        assert_eq!(airless(""), "");
+    }
 }

@@ -20,6 +20,7 @@ use self::{
 };
 use super::{
     campaign::key_names,
+    campaigns::targets,
     chip::{Bar, Chip, Weight},
     fault::PageError,
     guard::Signed,
@@ -225,8 +226,8 @@ impl SubmissionPage {
         let belongs = s.campaign.zip(campaign).map(|(id, pulls)| Belongs {
             path: format!("/console/campaigns/{id}"),
             pulled: grouped(pulls.pulled),
-            found: grouped(pulls.found),
-            bar: Bar::progress(pulls.pulled, pulls.found),
+            found: grouped(targets(&pulls)),
+            bar: Bar::progress(pulls.pulled, targets(&pulls)),
         });
         Self {
             shell,

@@ -102,8 +102,12 @@ fn place_of(place: &Place, provider: Provider) -> Plain {
             },
             // A folder's id says nothing to people; its end tells two apart.
             (Provider::Graph, id) if id.len() > 24 => {
-                let skip = id.chars().count().saturating_sub(8);
-                format!("folder\u{a0}#{}", id.chars().skip(skip).collect::<String>())
+                let letters: Vec<_> = id.chars().filter(char::is_ascii_alphanumeric).collect();
+                let end: String = letters
+                    .iter()
+                    .skip(letters.len().saturating_sub(6))
+                    .collect();
+                format!("folder\u{a0}#{end}")
             }
             (Provider::Graph, name) => name.to_owned(),
         });
