@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module a subject.
 
 mod api;
+mod conformance;
 mod crash;
 mod flows;
 mod mailbox;
