@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    ExprTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ActiveValue::Set,
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, Query},
 };
 
@@ -254,9 +255,11 @@ impl<C: ConnectionTrait> Scope<'_, C> {
                 .and_where(Expr::col("state").eq("closed"))
                 .take();
             query = query.filter(
-                C::Verdict.is_in(["spam", "bulk", "benign", "simulation"]).or(C::Verdict
-                    .eq("malicious")
-                    .and(C::CampaignId.in_subquery(cleaned_up))),
+                C::Verdict
+                    .is_in(["spam", "bulk", "benign", "simulation"])
+                    .or(C::Verdict
+                        .eq("malicious")
+                        .and(C::CampaignId.in_subquery(cleaned_up))),
             );
         }
         if let Some(campaign) = filter.campaign {
