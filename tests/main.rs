@@ -3,6 +3,7 @@
 mod api;
 mod crash;
 mod flows;
+mod hostile_http;
 mod mailbox;
 mod store;
 mod support;

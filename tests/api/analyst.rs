@@ -11,7 +11,11 @@ async fn reported() -> (Api, String) {
     let api = Api::new().await;
     for provider in [Provider::Graph, Provider::Gmail] {
         let (reporter, token) = api.reporter(provider);
-        let client = if provider == Provider::Graph { "outlook" } else { "gmail" };
+        let client = if provider == Provider::Graph {
+            "outlook"
+        } else {
+            "gmail"
+        };
         let body = json!({
             "client": client, "item_id": reporter.item_id, "mailbox": reporter.address,
             "reason": "phishing",
@@ -27,21 +31,45 @@ async fn reported() -> (Api, String) {
 #[actix_web::test]
 async fn an_analyst_sees_everything_and_can_undo_it() {
     let (api, key) = reported().await;
-    assert!(api.sim.truth().all_pulled(), "the planted copies are pulled");
-    let list = api.get("/api/v1/submissions?verdict=malicious", &key).await.json();
+    assert!(
+        api.sim.truth().all_pulled(),
+        "the planted copies are pulled"
+    );
+    let list = api
+        .get("/api/v1/submissions?verdict=malicious", &key)
+        .await
+        .json();
     let items = list["items"].as_array().expect("items");
     assert_eq!(items.len(), 2, "{list:#}");
-    assert_eq!(api.get("/api/v1/submissions?verdict=benign", &key).await.json()["items"], json!([]));
+    assert_eq!(
+        api.get("/api/v1/submissions?verdict=benign", &key)
+            .await
+            .json()["items"],
+        json!([])
+    );
     let id = items[0]["id"].as_str().expect("id");
-    let detail = api.get(&format!("/api/v1/submissions/{id}"), &key).await.json();
+    let detail = api
+        .get(&format!("/api/v1/submissions/{id}"), &key)
+        .await
+        .json();
     assert_eq!(detail["evidence"], "fetched");
-    assert!(detail["assessment"]["signals"].as_array().is_some_and(|s| s.len() >= 2), "{detail:#}");
+    assert!(
+        detail["assessment"]["signals"]
+            .as_array()
+            .is_some_and(|s| s.len() >= 2),
+        "{detail:#}"
+    );
     assert_eq!(detail["report_list"].as_array().map(Vec::len), Some(1));
     assert!(detail["timeline"].as_array().is_some_and(|t| t.len() >= 3));
 
-    let raw = api.get(&format!("/api/v1/submissions/{id}/raw"), &key).await;
+    let raw = api
+        .get(&format!("/api/v1/submissions/{id}/raw"), &key)
+        .await;
     assert_eq!(raw.status, StatusCode::OK);
-    assert_eq!(detail["evidence_sha256"], hex::encode(Sha256::digest(&raw.body)));
+    assert_eq!(
+        detail["evidence_sha256"],
+        hex::encode(Sha256::digest(&raw.body))
+    );
     assert_eq!(detail["evidence_size"], raw.body.len());
 
     let campaign = items[0]["campaign"].as_str().expect("campaign");
@@ -52,28 +80,50 @@ async fn an_analyst_sees_everything_and_can_undo_it() {
     assert!(pulled >= 8, "{found:#}");
     assert_eq!(found["remediation"]["state"], "closed");
     assert_eq!(found["remediation"]["gaps"], json!([]));
-    assert_eq!(api.get("/api/v1/campaigns", &key).await.json()["items"][0]["id"], campaign);
+    assert_eq!(
+        api.get("/api/v1/campaigns", &key).await.json()["items"][0]["id"],
+        campaign
+    );
 
-    let pulls = api.get(&format!("{path}/pulls?limit=200"), &key).await.json();
+    let pulls = api
+        .get(&format!("{path}/pulls?limit=200"), &key)
+        .await
+        .json();
     let pulls = pulls["items"].as_array().expect("pulls").clone();
     assert_eq!(pulls.len() as u64, found["copies"]["found"]);
     let pull = pulls[0]["id"].as_str().expect("id");
-    assert_eq!(api.get(&format!("/api/v1/pulls/{pull}"), &key).await.json(), pulls[0]);
+    assert_eq!(
+        api.get(&format!("/api/v1/pulls/{pull}"), &key).await.json(),
+        pulls[0]
+    );
 
-    let asked = api.post(&format!("/api/v1/pulls/{pull}/restore"), &key, &json!({})).await;
+    let asked = api
+        .post(&format!("/api/v1/pulls/{pull}/restore"), &key, &json!({}))
+        .await;
     assert_eq!(asked.status, StatusCode::ACCEPTED, "{asked:?}");
     api.drain().await;
     let one = api.get(&format!("/api/v1/pulls/{pull}"), &key).await.json();
-    assert_eq!((&one["desired"], &one["observed"]), (&json!("in_place"), &json!("restored")));
+    assert_eq!(
+        (&one["desired"], &one["observed"]),
+        (&json!("in_place"), &json!("restored"))
+    );
 
     let verdict = json!({"verdict": "benign", "reason": "an exercise of ours"});
-    let asked = api.post(&format!("/api/v1/submissions/{id}/verdict"), &key, &verdict).await;
+    let asked = api
+        .post(&format!("/api/v1/submissions/{id}/verdict"), &key, &verdict)
+        .await;
     assert_eq!(asked.status, StatusCode::ACCEPTED, "{asked:?}");
     api.drain().await;
     let found = api.get(&path, &key).await.json();
-    assert_eq!((&found["verdict"], &found["verdict_source"]), (&json!("benign"), &json!("analyst")));
+    assert_eq!(
+        (&found["verdict"], &found["verdict_source"]),
+        (&json!("benign"), &json!("analyst"))
+    );
     assert_eq!(found["copies"]["pulled"], 0, "{found:#}");
-    assert_eq!(api.get("/api/v1/jobs/parked", &key).await.json()["items"], json!([]));
+    assert_eq!(
+        api.get("/api/v1/jobs/parked", &key).await.json()["items"],
+        json!([])
+    );
 }
 
 #[actix_web::test]
@@ -85,14 +135,37 @@ async fn a_verdict_that_cannot_be_used_is_refused() {
     for (body, status, code) in [
         (json!({"verdict": "bad", "reason": "x"}), 400, "json_shape"),
         (json!({"verdict": "benign"}), 400, "json_shape"),
-        (json!({"verdict": "benign", "reason": " "}), 422, "invalid_field"),
-        (json!({"verdict": "benign", "reason": "x".repeat(501)}), 422, "invalid_field"),
-        (json!({"verdict": "benign", "reason": "x", "pull": true}), 400, "json_shape"),
-        (json!({"verdict": "benign", "reason": "x".repeat(70_000)}), 413, "too_large"),
-        (json!({"verdict": "benign", "reason": "x"}), 404, "not_found"),
+        (
+            json!({"verdict": "benign", "reason": " "}),
+            422,
+            "invalid_field",
+        ),
+        (
+            json!({"verdict": "benign", "reason": "x".repeat(501)}),
+            422,
+            "invalid_field",
+        ),
+        (
+            json!({"verdict": "benign", "reason": "x", "pull": true}),
+            400,
+            "json_shape",
+        ),
+        (
+            json!({"verdict": "benign", "reason": "x".repeat(70_000)}),
+            413,
+            "too_large",
+        ),
+        (
+            json!({"verdict": "benign", "reason": "x"}),
+            404,
+            "not_found",
+        ),
     ] {
         let answer = api.post(&path, &key, &body).await;
-        assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (status, code));
+        assert_eq!(
+            (answer.status.as_u16(), answer.problem().as_str()),
+            (status, code)
+        );
     }
     for path in [
         format!("/api/v1/pulls/pul_{}/restore", "0".repeat(32)),
@@ -100,6 +173,10 @@ async fn a_verdict_that_cannot_be_used_is_refused() {
         format!("/api/v1/campaigns/{id}/restore"),
     ] {
         let answer = api.post(&path, &key, &json!({})).await;
-        assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (404, "not_found"), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.problem().as_str()),
+            (404, "not_found"),
+            "{path}"
+        );
     }
 }

@@ -30,9 +30,7 @@ fn operations() -> Vec<Operation> {
                 .into_iter()
                 .flatten()
                 .flat_map(|entry| entry.as_object().cloned().unwrap_or_default())
-                .map(|(scheme, scopes)| {
-                    (scheme, serde_json::from_value(scopes).expect("scopes"))
-                })
+                .map(|(scheme, scopes)| (scheme, serde_json::from_value(scopes).expect("scopes")))
                 .collect();
             let prefix = match template.split('/').nth(3) {
                 Some("reports") => "rpt",
@@ -41,7 +39,11 @@ fn operations() -> Vec<Operation> {
                 _ => "pul",
             };
             let id = format!("{prefix}_{}", "0".repeat(32));
-            found.push(Operation { method, path: template.replace("{id}", &id), security });
+            found.push(Operation {
+                method,
+                path: template.replace("{id}", &id),
+                security,
+            });
         }
     }
     found
@@ -80,12 +82,19 @@ async fn only_the_listed_operations_are_public_and_every_other_answers_401() {
     let api = Api::new().await;
     let mut public = BTreeSet::new();
     for operation in operations() {
-        let answer = api.call(request(operation.method.clone(), &operation.path, "")).await;
+        let answer = api
+            .call(request(operation.method.clone(), &operation.path, ""))
+            .await;
         if operation.security.is_empty() {
             assert_eq!(answer.status, StatusCode::OK, "{}", operation.path);
             public.insert(operation.path);
         } else {
-            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", operation.path);
+            assert_eq!(
+                answer.status,
+                StatusCode::UNAUTHORIZED,
+                "{}",
+                operation.path
+            );
             assert_eq!(answer.problem(), "invalid_token");
             assert!(answer.header("www-authenticate").starts_with("Bearer"));
         }
@@ -104,7 +113,12 @@ async fn a_key_opens_only_what_its_scopes_name() {
             let call = |token: String| request(operation.method.clone(), &operation.path, &token);
             if scheme == "reporter" {
                 let answer = api.call(call(admin.clone())).await;
-                assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", operation.path);
+                assert_eq!(
+                    answer.status,
+                    StatusCode::UNAUTHORIZED,
+                    "{}",
+                    operation.path
+                );
                 continue;
             }
             checked += 1;
@@ -112,11 +126,19 @@ async fn a_key_opens_only_what_its_scopes_name() {
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", operation.path);
             assert_eq!(answer.problem(), "insufficient_scope");
             let wanted = scopes.first().expect("a scope");
-            assert!(answer.header("www-authenticate").contains(wanted.as_str()), "{answer:?}");
+            assert!(
+                answer.header("www-authenticate").contains(wanted.as_str()),
+                "{answer:?}"
+            );
             for token in [api.key(wanted, 1).await.1, admin.clone()] {
                 let answer = api.call(call(token)).await;
                 assert_ne!(answer.status, StatusCode::FORBIDDEN, "{}", operation.path);
-                assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{}", operation.path);
+                assert_ne!(
+                    answer.status,
+                    StatusCode::UNAUTHORIZED,
+                    "{}",
+                    operation.path
+                );
             }
         }
     }
@@ -127,11 +149,25 @@ async fn a_key_opens_only_what_its_scopes_name() {
 async fn a_reporters_token_opens_nothing_of_the_analysts() {
     let api = Api::new().await;
     let (_, token) = api.reporter(Provider::Graph);
-    assert_eq!(api.get("/api/v1/reports", &token).await.status, StatusCode::OK);
+    assert_eq!(
+        api.get("/api/v1/reports", &token).await.status,
+        StatusCode::OK
+    );
     for operation in operations() {
-        if operation.security.iter().any(|(scheme, _)| scheme == "api_key") {
-            let answer = api.call(request(operation.method, &operation.path, &token)).await;
-            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", operation.path);
+        if operation
+            .security
+            .iter()
+            .any(|(scheme, _)| scheme == "api_key")
+        {
+            let answer = api
+                .call(request(operation.method, &operation.path, &token))
+                .await;
+            assert_eq!(
+                answer.status,
+                StatusCode::UNAUTHORIZED,
+                "{}",
+                operation.path
+            );
         }
     }
 }
@@ -145,7 +181,12 @@ async fn all_refused_keys_look_the_same() {
     assert_eq!(api.get(path, &revoked).await.status, StatusCode::OK);
     let tx = api.app.store.begin().await.expect("tx");
     let now = unhook::clock::Clock::now(&*api.app.clock);
-    assert!(tx.of(api.app.tenant).revoke_api_key(id, now).await.expect("revoked"));
+    assert!(
+        tx.of(api.app.tenant)
+            .revoke_api_key(id, now)
+            .await
+            .expect("revoked")
+    );
     tx.commit().await.expect("commit");
     let unknown = format!("uhk_{}", "A".repeat(43));
     let mut seen = Vec::new();
@@ -169,11 +210,19 @@ async fn other_methods_and_paths_are_refused_with_a_document() {
         assert_eq!(answer.problem(), "method_not_allowed");
         assert!(!answer.header("allow").is_empty() && !answer.header("allow").contains("DELETE"));
     }
-    for path in ["/api/v1/nothing", "/api/v2/reports", "/api/v1/reports/x/y", "/etc/passwd"] {
+    for path in [
+        "/api/v1/nothing",
+        "/api/v2/reports",
+        "/api/v1/reports/x/y",
+        "/etc/passwd",
+    ] {
         let answer = api.get(path, "").await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(answer.problem(), "not_found");
     }
     let answer = api.call(request(Method::PUT, "/hooks/gmail", "")).await;
-    assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"));
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
+    );
 }

@@ -49,17 +49,28 @@ async fn status(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
 async fn sixty_megabytes_are_answered_413_announced_or_chunked() {
     let (_api, running, token) = served(48 * MIB).await;
     let block = vec![b'x'; MIB];
-    for framing in [format!("Content-Length: {}", 60 * MIB), "Transfer-Encoding: chunked".to_owned()] {
+    for framing in [
+        format!("Content-Length: {}", 60 * MIB),
+        "Transfer-Encoding: chunked".to_owned(),
+    ] {
         let chunked = framing.starts_with("Transfer");
-        let stream = TcpStream::connect(running.address).await.expect("connected");
+        let stream = TcpStream::connect(running.address)
+            .await
+            .expect("connected");
         let (mut reading, mut writing) = stream.into_split();
-        writing.write_all(head(&token, &framing).as_bytes()).await.expect("head");
+        writing
+            .write_all(head(&token, &framing).as_bytes())
+            .await
+            .expect("head");
         // a client that reads only after it has sent all
         for _ in 0..60 {
             if chunked {
                 writing.write_all(b"100000\r\n").await.expect("size");
             }
-            writing.write_all(&block).await.expect("the server reads on");
+            writing
+                .write_all(&block)
+                .await
+                .expect("the server reads on");
             if chunked {
                 writing.write_all(b"\r\n").await.expect("end");
             }
@@ -67,7 +78,11 @@ async fn sixty_megabytes_are_answered_413_announced_or_chunked() {
         if chunked {
             writing.write_all(b"0\r\n\r\n").await.expect("last");
         }
-        assert_eq!(status(&mut reading).await, "HTTP/1.1 413 Payload Too Large", "{framing}");
+        assert_eq!(
+            status(&mut reading).await,
+            "HTTP/1.1 413 Payload Too Large",
+            "{framing}"
+        );
     }
     running.stop().await;
 }
@@ -75,14 +90,22 @@ async fn sixty_megabytes_are_answered_413_announced_or_chunked() {
 #[actix_web::test]
 async fn a_body_that_is_cut_off_leaves_no_report() {
     let (api, running, token) = served(MIB).await;
-    let stream = TcpStream::connect(running.address).await.expect("connected");
+    let stream = TcpStream::connect(running.address)
+        .await
+        .expect("connected");
     let (mut reading, mut writing) = stream.into_split();
     let framing = "Content-Length: 1000";
-    writing.write_all(head(&token, framing).as_bytes()).await.expect("head");
+    writing
+        .write_all(head(&token, framing).as_bytes())
+        .await
+        .expect("head");
     writing.write_all(b"Subject: half").await.expect("half");
     writing.shutdown().await.expect("closed");
     let line = status(&mut reading).await;
-    assert!(line.is_empty() || line.starts_with("HTTP/1.1 400"), "{line}");
+    assert!(
+        line.is_empty() || line.starts_with("HTTP/1.1 400"),
+        "{line}"
+    );
     assert_eq!(
         api.get("/api/v1/reports", &token).await.json()["items"],
         serde_json::json!([])
@@ -93,10 +116,15 @@ async fn a_body_that_is_cut_off_leaves_no_report() {
 #[actix_web::test]
 async fn a_stranger_is_refused_before_the_body_is_read() {
     let (_api, running, _) = served(48 * MIB).await;
-    let mut stream = TcpStream::connect(running.address).await.expect("connected");
+    let mut stream = TcpStream::connect(running.address)
+        .await
+        .expect("connected");
     let begun = Instant::now();
     let framing = format!("Content-Length: {}", 40 * MIB);
-    stream.write_all(head("a.b.c", &framing).as_bytes()).await.expect("head");
+    stream
+        .write_all(head("a.b.c", &framing).as_bytes())
+        .await
+        .expect("head");
     assert_eq!(status(&mut stream).await, "HTTP/1.1 401 Unauthorized");
     assert!(begun.elapsed() < Duration::from_secs(5));
     running.stop().await;

@@ -50,18 +50,28 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// The code of a problem document, whose every member is checked.
     pub fn problem(&self) -> String {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self:?}"
+        );
         let document = self.json();
         let code = document["code"].as_str().expect("code").to_owned();
         assert_eq!(document["status"], self.status.as_u16());
         assert_eq!(document["type"], format!("urn:unhook:problem:{code}"));
         let instance = document["instance"].as_str().expect("instance");
-        assert_eq!(instance, format!("urn:uuid:{}", self.header("x-request-id")));
+        assert_eq!(
+            instance,
+            format!("urn:uuid:{}", self.header("x-request-id"))
+        );
         assert!(document["title"].is_string() && document["detail"].is_string());
         code
     }
@@ -105,7 +115,13 @@ impl Api {
         let desk = Desk::open(app.store.clone(), app.tenant, clock, wake.clone());
         let workers = start::workers(&app, wake.clone());
         let state = State::new(app.clone(), desk, verifier, wake);
-        Self { sim, app, state, workers, _folder: folder }
+        Self {
+            sim,
+            app,
+            state,
+            workers,
+            _folder: folder,
+        }
     }
 
     pub async fn call(&self, request: test::TestRequest) -> Answer {
@@ -115,7 +131,11 @@ impl Api {
         let status = response.status();
         let headers = response.headers().clone();
         let body = to_bytes(response.into_body()).await.expect("body");
-        Answer { status, headers, body }
+        Answer {
+            status,
+            headers,
+            body,
+        }
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {
@@ -123,7 +143,8 @@ impl Api {
     }
 
     pub async fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
-        self.call(request(Method::POST, path, token).set_json(body)).await
+        self.call(request(Method::POST, path, token).set_json(body))
+            .await
     }
 
     /// A key with these scopes, good for as many days (in the past: expired).
@@ -141,7 +162,10 @@ impl Api {
             revoked_at: None,
         };
         let tx = self.app.store.begin().await.expect("tx");
-        tx.of(self.app.tenant).insert_api_key(&row).await.expect("insert");
+        tx.of(self.app.tenant)
+            .insert_api_key(&row)
+            .await
+            .expect("insert");
         tx.commit().await.expect("commit");
         (row.id, made.secret.expose_secret().to_owned())
     }
@@ -154,7 +178,11 @@ impl Api {
             .into_iter()
             .find(|r| r.provider == provider)
             .expect("a reporter on each platform");
-        let user = self.sim.organisation().by_address(&reporter.address).expect("user");
+        let user = self
+            .sim
+            .organisation()
+            .by_address(&reporter.address)
+            .expect("user");
         let token = match provider {
             Provider::Graph => self.sim.entra_token(user, &Map::new()),
             Provider::Gmail => self.sim.google_id_token(user, &Map::new()),

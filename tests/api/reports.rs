@@ -27,19 +27,36 @@ async fn a_report_is_durable_and_can_be_followed_by_its_reporter_alone() {
     let url = format!("http://127.0.0.1:1{PATH}/{id}");
     assert_eq!(accepted["url"], url);
 
-    let row = api.app.store.read(api.app.tenant).report(id).await.expect("read");
+    let row = api
+        .app
+        .store
+        .read(api.app.tenant)
+        .report(id)
+        .await
+        .expect("read");
     assert_eq!(row.expect("a row").comment.as_deref(), Some("odd"));
 
     let own = api.get(&format!("{PATH}/{id}"), &token).await;
     assert_eq!(own.status, StatusCode::OK);
-    let members: Vec<_> = own.json().as_object().expect("object").keys().cloned().collect();
-    assert_eq!(members, ["id", "message", "outcome", "received_at", "status"]);
+    let members: Vec<_> = own
+        .json()
+        .as_object()
+        .expect("object")
+        .keys()
+        .cloned()
+        .collect();
+    assert_eq!(
+        members,
+        ["id", "message", "outcome", "received_at", "status"]
+    );
     let list = api.get(PATH, &token).await.json();
     assert_eq!(list["items"].as_array().map(Vec::len), Some(1));
 
     let (_, stranger) = api.reporter(Provider::Gmail);
     let theirs = api.get(&format!("{PATH}/{id}"), &stranger).await;
-    let nobodys = api.get(&format!("{PATH}/rpt_{}", "0".repeat(32)), &stranger).await;
+    let nobodys = api
+        .get(&format!("{PATH}/rpt_{}", "0".repeat(32)), &stranger)
+        .await;
     let nonsense = api.get(&format!("{PATH}/x"), &stranger).await;
     assert_eq!(theirs.status, StatusCode::NOT_FOUND);
     assert_eq!(theirs.problem(), "not_found");
@@ -59,7 +76,10 @@ async fn the_same_key_and_body_is_the_same_report_and_another_body_a_conflict() 
     };
     let first = api.call(send("one")).await;
     let again = api.call(send("one")).await;
-    assert_eq!((first.status, again.status), (StatusCode::ACCEPTED, StatusCode::ACCEPTED));
+    assert_eq!(
+        (first.status, again.status),
+        (StatusCode::ACCEPTED, StatusCode::ACCEPTED)
+    );
     assert_eq!(first.json(), again.json());
     let other = api.call(send("two")).await;
     assert_eq!(other.status, StatusCode::CONFLICT);
@@ -83,9 +103,8 @@ async fn the_bytes_come_back_as_they_were_sent_in_every_form() {
         .enumerate()
         .map(|(i, raw)| {
             let member = if i % 2 == 0 { "raw" } else { "raw_base64" };
-            request(Method::POST, PATH, &token).set_json(
-                json!({"client": "outlook", "item_id": format!("item-{i}"), member: raw}),
-            )
+            request(Method::POST, PATH, &token)
+                .set_json(json!({"client": "outlook", "item_id": format!("item-{i}"), member: raw}))
         })
         .collect();
     calls.push(
@@ -105,15 +124,29 @@ async fn the_bytes_come_back_as_they_were_sent_in_every_form() {
     assert_eq!(items.len(), count);
     for item in items {
         let id = item["id"].as_str().expect("id");
-        let raw = api.get(&format!("/api/v1/submissions/{id}/raw?part=upload"), &key).await;
+        let raw = api
+            .get(&format!("/api/v1/submissions/{id}/raw?part=upload"), &key)
+            .await;
         assert_eq!(raw.status, StatusCode::OK, "{raw:?}");
         assert_eq!(&raw.body[..], MAIL);
         assert_eq!(raw.header("content-type"), "application/octet-stream");
         assert_eq!(raw.header("x-content-type-options"), "nosniff");
-        assert!(raw.header("content-disposition").starts_with("attachment; filename=\"sub_"));
-        let none = api.get(&format!("/api/v1/submissions/{id}/raw"), &key).await;
-        assert_eq!(none.status, StatusCode::NOT_FOUND, "nothing was fetched yet");
-        let detail = api.get(&format!("/api/v1/submissions/{id}"), &key).await.json();
+        assert!(
+            raw.header("content-disposition")
+                .starts_with("attachment; filename=\"sub_")
+        );
+        let none = api
+            .get(&format!("/api/v1/submissions/{id}/raw"), &key)
+            .await;
+        assert_eq!(
+            none.status,
+            StatusCode::NOT_FOUND,
+            "nothing was fetched yet"
+        );
+        let detail = api
+            .get(&format!("/api/v1/submissions/{id}"), &key)
+            .await
+            .json();
         let read = detail["timeline"].as_array().expect("timeline").iter();
         assert_eq!(read.filter(|e| e["kind"] == "raw_downloaded").count(), 1);
     }
@@ -131,35 +164,86 @@ async fn a_report_that_cannot_be_used_is_refused_with_its_code_and_leaves_no_row
     let json = "application/json";
     let mail = "message/rfc822";
     let long = format!(r#"{{"client":"api","item_id":"{}"}}"#, "x".repeat(2000));
-    let wordy = format!(r#"{{"client":"api","item_id":"x","comment":"{}"}}"#, "ä".repeat(2001));
+    let wordy = format!(
+        r#"{{"client":"api","item_id":"x","comment":"{}"}}"#,
+        "ä".repeat(2001)
+    );
     let cases: [(&str, &[u8], u16, &str); 20] = [
         (json, b"", 400, "empty_body"),
         (mail, b"", 400, "empty_body"),
-        (json, br#"{"client":"api","item_id":"x""#, 400, "json_syntax"),
+        (
+            json,
+            br#"{"client":"api","item_id":"x""#,
+            400,
+            "json_syntax",
+        ),
         (json, b"\x00\xff\xfe\x80", 400, "json_not_utf8"),
         (json, b"\x00\x01", 400, "json_syntax"),
         (json, deep.as_bytes(), 400, "json_too_deep"),
-        (json, br#"{"client":"api","item_id":"x","item_id":"y"}"#, 400, "json_duplicate_member"),
-        (json, br#"{"client":"api","item_id":"x","raw":"","raw_base64":""}"#, 400, "json_shape"),
-        (json, br#"{"client":"api","item_id":"x","reporter":"boss@x.example"}"#, 400, "json_shape"),
-        (json, br#"{"client":"browser","item_id":"x"}"#, 400, "json_shape"),
+        (
+            json,
+            br#"{"client":"api","item_id":"x","item_id":"y"}"#,
+            400,
+            "json_duplicate_member",
+        ),
+        (
+            json,
+            br#"{"client":"api","item_id":"x","raw":"","raw_base64":""}"#,
+            400,
+            "json_shape",
+        ),
+        (
+            json,
+            br#"{"client":"api","item_id":"x","reporter":"boss@x.example"}"#,
+            400,
+            "json_shape",
+        ),
+        (
+            json,
+            br#"{"client":"browser","item_id":"x"}"#,
+            400,
+            "json_shape",
+        ),
         (json, br#"{"item_id":"x"}"#, 400, "json_shape"),
         (json, br#"[]"#, 400, "json_shape"),
         (json, br#"{"client":"api"}"#, 422, "nothing_named"),
-        (json, br#"{"client":"api","item_id":" "}"#, 422, "nothing_named"),
+        (
+            json,
+            br#"{"client":"api","item_id":" "}"#,
+            422,
+            "nothing_named",
+        ),
         (json, long.as_bytes(), 422, "invalid_field"),
         (json, wordy.as_bytes(), 422, "invalid_field"),
-        (json, br#"{"client":"api","item_id":"x","raw":"%%%"}"#, 422, "invalid_field"),
-        (json, br#"{"client":"api","item_id":"x","mailbox":"a b"}"#, 422, "invalid_field"),
+        (
+            json,
+            br#"{"client":"api","item_id":"x","raw":"%%%"}"#,
+            422,
+            "invalid_field",
+        ),
+        (
+            json,
+            br#"{"client":"api","item_id":"x","mailbox":"a b"}"#,
+            422,
+            "invalid_field",
+        ),
         ("text/plain", b"x", 415, "unsupported_media_type"),
-        ("application/x-www-form-urlencoded", b"client=api", 415, "unsupported_media_type"),
+        (
+            "application/x-www-form-urlencoded",
+            b"client=api",
+            415,
+            "unsupported_media_type",
+        ),
     ];
     for (kind, body, status, code) in cases {
         let call = request(Method::POST, PATH, &token)
             .insert_header(("Content-Type", kind))
             .set_payload(body.to_vec());
         let answer = api.call(call).await;
-        let shown = String::from_utf8_lossy(body).chars().take(80).collect::<String>();
+        let shown = String::from_utf8_lossy(body)
+            .chars()
+            .take(80)
+            .collect::<String>();
         assert_eq!(answer.status.as_u16(), status, "{kind} {shown}");
         assert_eq!(answer.problem(), code, "{kind} {shown}");
     }
@@ -174,10 +258,17 @@ async fn a_report_that_cannot_be_used_is_refused_with_its_code_and_leaves_no_row
             .insert_header((name, value))
             .set_payload(good);
         let answer = api.call(call).await;
-        assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (status, code), "{name}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.problem().as_str()),
+            (status, code),
+            "{name}"
+        );
     }
     let without_type = request(Method::POST, PATH, &token).set_payload(good);
-    assert_eq!(api.call(without_type).await.problem(), "unsupported_media_type");
+    assert_eq!(
+        api.call(without_type).await.problem(),
+        "unsupported_media_type"
+    );
     assert_eq!(api.get(PATH, &token).await.json()["items"], json!([]));
 }
 
@@ -211,7 +302,12 @@ async fn the_json_test_suite_never_becomes_a_report() {
             .insert_header(("Content-Type", "application/json"))
             .set_payload(std::fs::read(&file).expect("file"));
         let answer = api.call(call).await;
-        assert!(answer.status.is_client_error(), "{}: {}", file.display(), answer.status);
+        assert!(
+            answer.status.is_client_error(),
+            "{}: {}",
+            file.display(),
+            answer.status
+        );
         answer.problem();
     }
     assert_eq!(api.get(PATH, &token).await.json()["items"], json!([]));
@@ -223,15 +319,25 @@ async fn a_page_ends_where_the_next_begins() {
     let (_, token) = api.reporter(Provider::Graph);
     for i in 0..5 {
         let body = json!({"client": "api", "item_id": format!("i-{i}")});
-        assert_eq!(api.post(PATH, &token, &body).await.status, StatusCode::ACCEPTED);
+        assert_eq!(
+            api.post(PATH, &token, &body).await.status,
+            StatusCode::ACCEPTED
+        );
     }
     let mut seen = Vec::new();
     let mut next = String::new();
     loop {
-        let page = api.get(&format!("{PATH}?limit=2{next}"), &token).await.json();
+        let page = api
+            .get(&format!("{PATH}?limit=2{next}"), &token)
+            .await
+            .json();
         let items = page["items"].as_array().expect("items").clone();
         assert!((1..=2).contains(&items.len()));
-        seen.extend(items.iter().map(|r| r["id"].as_str().expect("id").to_owned()));
+        seen.extend(
+            items
+                .iter()
+                .map(|r| r["id"].as_str().expect("id").to_owned()),
+        );
         match page["next"].as_str() {
             Some(cursor) => next = format!("&after={cursor}"),
             None => break,
@@ -239,7 +345,14 @@ async fn a_page_ends_where_the_next_begins() {
     }
     assert_eq!(seen.len(), 5);
     assert!(seen.is_sorted_by(|a, b| a > b), "newest first: {seen:?}");
-    for query in ["limit=0", "limit=201", "limit=x", "after=x", "page=2", "limit=1&limit=2"] {
+    for query in [
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "after=x",
+        "page=2",
+        "limit=1&limit=2",
+    ] {
         let answer = api.get(&format!("{PATH}?{query}"), &token).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
         assert_eq!(answer.problem(), "invalid_parameter", "{query}");
@@ -264,5 +377,8 @@ async fn the_add_in_may_post_from_its_own_origin_and_nobody_else_may() {
     assert_eq!(answer.header("access-control-allow-origin"), origin);
     assert!(answer.header("access-control-allow-credentials").is_empty());
     let answer = api.call(preflight("https://evil.example")).await;
-    assert!(answer.header("access-control-allow-origin").is_empty(), "{answer:?}");
+    assert!(
+        answer.header("access-control-allow-origin").is_empty(),
+        "{answer:?}"
+    );
 }

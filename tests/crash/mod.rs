@@ -100,7 +100,11 @@ impl Run {
         let text = unhook::demo::settings(&sim, listen, folder.path()).expect("settings");
         std::fs::write(folder.path().join("unhook.toml"), text).expect("written");
         let reporters = sim.reporters();
-        Self { sim, folder, reporters }
+        Self {
+            sim,
+            folder,
+            reporters,
+        }
     }
 
     fn spawn(&self, commit: Option<u64>) -> Child {
