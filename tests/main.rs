@@ -4,6 +4,7 @@ mod api;
 mod conformance;
 mod crash;
 mod flows;
+mod hostile_http;
 mod mailbox;
 mod store;
 mod support;

@@ -1,7 +1,10 @@
 //! The group commit: reports that arrive together share one transaction, so
 //! that durability costs one sync for many of them.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -23,6 +26,9 @@ const GROUP_BYTES: usize = 24 << 20;
 const WAITING: usize = 1024;
 /// Attempts at a group before its reports are refused.
 const TRIES: usize = 5;
+/// An attempt that took longer has waited for the database as long as the
+/// configuration allows (a second at least), and is not repeated.
+const WAITED: Duration = Duration::from_millis(500);
 
 type Answer = oneshot::Sender<Result<Accepted, IntakeError>>;
 
@@ -187,9 +193,14 @@ impl Writer {
     async fn settle(&self, group: Vec<Prepared>) -> Vec<Result<Accepted, IntakeError>> {
         let mut last = None;
         for _ in 0..TRIES {
+            let begun = Instant::now();
             match self.commit(&group).await {
                 Ok(results) => return results,
-                Err(error @ (StoreError::Busy(_) | StoreError::Conflict(_))) => last = Some(error),
+                Err(error @ (StoreError::Busy(_) | StoreError::Conflict(_)))
+                    if begun.elapsed() < WAITED =>
+                {
+                    last = Some(error);
+                }
                 Err(error) => {
                     last = Some(error);
                     break;

@@ -96,6 +96,11 @@ pub enum JobError {
         /// Whether it uses up an attempt.
         counts: bool,
     },
+    /// Something the work needs is out of reach. It is tried again for as long as
+    /// that lasts, ever less often (five minutes apart at most), and never parks:
+    /// an outage of a provider says nothing against the job.
+    #[error("{0}")]
+    Outage(String),
     /// Trying again is of no use: park it where people see it.
     #[error("{0}")]
     Park(String),

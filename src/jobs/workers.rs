@@ -153,6 +153,9 @@ impl Workers {
                 tracing::info!(job = %lease.job, "another worker has taken the job over");
                 return;
             }
+            Ok(Err(JobError::Store(error))) if error.is_outage() => {
+                JobError::Outage(error.to_string())
+            }
             Ok(Err(error)) => error,
             Err(_) => JobError::Retry {
                 reason: "the work panicked".to_owned(),
@@ -167,18 +170,27 @@ impl Workers {
     async fn record(&self, lease: &Lease, error: JobError) {
         let now = self.clock.now();
         tracing::warn!(job = %lease.job, kind = lease.kind, target = lease.target, attempts = lease.attempts, error = %error, "job did not finish");
+        let mut lease = lease.clone();
         let (retry_at, counts) = match &error {
             JobError::Retry { after, counts, .. } => {
                 let wait = after
                     .and_then(|after| TimeDelta::from_std(after).ok())
-                    .unwrap_or_else(|| backoff(lease));
+                    .unwrap_or_else(|| backoff(&lease));
                 (now.checked_add_signed(wait), *counts)
             }
-            JobError::Store(_) => (now.checked_add_signed(backoff(lease)), true),
+            JobError::Outage(_) => {
+                let again = now.checked_add_signed(backoff(&lease));
+                // it counts as far as the pause grows, and leaves two attempts
+                // for what goes wrong afterwards
+                let spent = lease.max_attempts.saturating_sub(3).max(0);
+                lease.attempts = lease.attempts.min(spent);
+                (again, true)
+            }
+            JobError::Store(_) => (now.checked_add_signed(backoff(&lease)), true),
             JobError::Park(_) => (None, true),
         };
         if let Err(failure) = self
-            .write_failure(lease, &error.to_string(), retry_at, counts)
+            .write_failure(&lease, &error.to_string(), retry_at, counts)
             .await
         {
             tracing::warn!(job = %lease.job, error = %failure, "the failure could not be recorded");

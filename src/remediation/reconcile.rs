@@ -18,7 +18,10 @@ use crate::{
 };
 
 /// Failed attempts after which a copy is given up and shown as failed.
-const MAX_ATTEMPTS: i32 = 24;
+const MAX_ATTEMPTS: i32 = 12;
+/// The same where the provider gave no usable answer: a day of an outage, since
+/// the pause between two attempts grows to five minutes.
+const MAX_UNANSWERED: i32 = 300;
 
 /// How a round ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -224,7 +227,11 @@ impl Reconciler<'_> {
                 Ok(place) if pull.quarantine.as_deref().is_some_and(|q| place.holds(q)) => {
                     self.at_rest(pull, Observed::Pulled)
                 }
-                Ok(_) => self.look_again(pull, "the provider answered with another place"),
+                Ok(_) => self.look_again(
+                    pull,
+                    "the provider answered with another place",
+                    MAX_ATTEMPTS,
+                ),
                 Err(error) => self.refused(pull, &error),
             })
             .collect();
@@ -334,11 +341,11 @@ impl Reconciler<'_> {
         pull
     }
 
-    fn look_again(&self, mut pull: Pull, why: &str) -> Pull {
+    fn look_again(&self, mut pull: Pull, why: &str, most: i32) -> Pull {
         pull.attempts = pull.attempts.saturating_add(1);
         pull.last_error = Some(why.to_owned());
         pull.run_after = self.app.clock.now() + backoff(pull.attempts);
-        if pull.attempts >= MAX_ATTEMPTS {
+        if pull.attempts >= most {
             return self.at_rest_failed(pull);
         }
         pull
@@ -368,7 +375,7 @@ impl Reconciler<'_> {
             }
             Disposition::Retry(None) => {
                 let why = error.to_string();
-                self.look_again(pull, &why)
+                self.look_again(pull, &why, MAX_UNANSWERED)
             }
         }
     }

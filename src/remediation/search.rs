@@ -19,7 +19,7 @@ use crate::{
         RemediationId,
     },
     jobs::{self, JobError, Work},
-    mailbox::{Content, Seen},
+    mailbox::{Content, Disposition, Seen},
     message::{self, Fingerprint, Likeness, Limits},
     store::{
         campaign::Campaign,
@@ -35,11 +35,16 @@ use crate::{
 const WAVE: usize = 320;
 /// How long before the seed was received its first copy may have been.
 const BEFORE_SEED: TimeDelta = TimeDelta::days(2);
-/// Tries at a mailbox that gives no answer before it is named unreachable.
-const TRIES: i32 = 24;
+/// Tries at a mailbox that gives no answer before it is named unreachable: two
+/// and a half hours of an outage, since the pause between two tries grows to five
+/// minutes. The reporter's thanks wait for it, so it is no longer than that.
+const TRIES: i32 = 40;
 
 /// See the module.
 pub struct Search(pub Arc<App>);
+
+/// Attempts at following forwards while no mailbox answers: an hour and a half.
+const PATIENCE: i32 = 27;
 
 /// What a run works on.
 struct Case<'a> {
@@ -110,12 +115,15 @@ impl Work for Search {
                     after: case.since(),
                     sent_only: false,
                 };
-                let wave = wave::search(case.app, &mailboxes, &query).await;
-                case.remediation
-                    .progress
-                    .forwards
-                    .retain(|(known, _)| *known != id);
-                case.remediation.progress.forwards_done.push(id);
+                let mut wave = wave::search(case.app, &mailboxes, &query).await;
+                let open = case.unanswered(&mut wave)?;
+                let progress = &mut case.remediation.progress;
+                progress.forwards.retain(|(known, _)| *known != id);
+                if open.is_empty() {
+                    progress.forwards_done.push(id);
+                } else {
+                    progress.forwards.push((id, open));
+                }
                 // These mailboxes were counted when they were swept.
                 case.remediation.searched -= i64::try_from(wave.searched.len()).unwrap_or(0);
                 case.commit(wave, Vec::new()).await
@@ -320,27 +328,53 @@ impl<'a> Case<'a> {
             message_ids: Vec::new(),
             ..query_of(&self.print, self.since())
         };
-        let wave = wave::search(self.app, &mailboxes, &query).await;
-        if let Some(wait) = wave.wait.filter(|_| wave.searched.is_empty()) {
+        let mut wave = wave::search(self.app, &mailboxes, &query).await;
+        let open = self.unanswered(&mut wave)?;
+        for seen in self.read_in_full(wave.hits).await? {
+            self.note_forward(&seen).await?;
+        }
+        let progress = &mut self.remediation.progress;
+        let done = |m: &MailboxRef| mailboxes.contains(m) && !open.contains(m);
+        progress.follow.retain(|m| !done(m));
+        progress.followed.extend(
+            mailboxes
+                .iter()
+                .filter(|m| done(m))
+                .map(|m| m.key().to_owned()),
+        );
+        self.commit(Wave::default(), Vec::new()).await
+    }
+
+    /// The mailboxes of a wave that are to be asked again, taken out of its gaps.
+    /// While not one of them answers the job itself waits, up to its patience;
+    /// after that they stay among the gaps.
+    fn unanswered(&self, wave: &mut Wave) -> Result<Vec<MailboxRef>, JobError> {
+        let (open, closed): (Vec<Gap>, Vec<Gap>) = std::mem::take(&mut wave.gaps)
+            .into_iter()
+            .partition(|g| g.retrying);
+        wave.gaps = closed;
+        let Some(reason) = open.first().map(|gap| gap.reason.clone()) else {
+            return Ok(Vec::new());
+        };
+        if !wave.searched.is_empty() {
+            return Ok(open.into_iter().map(|gap| gap.mailbox).collect());
+        }
+        if let Some(wait) = wave.wait {
             return Err(JobError::Retry {
-                reason: "throttled while following forwards".to_owned(),
+                reason,
                 after: Some(wait),
                 counts: false,
             });
         }
-        for seen in self.read_in_full(wave.hits).await {
-            self.note_forward(&seen).await?;
+        if self.lease.attempts < PATIENCE {
+            return Err(JobError::Outage(reason));
         }
-        let progress = &mut self.remediation.progress;
-        progress.follow.retain(|m| !mailboxes.contains(m));
-        progress
-            .followed
-            .extend(mailboxes.iter().map(|m| m.key().to_owned()));
-        self.commit(Wave::default(), Vec::new()).await
+        wave.gaps.extend(open);
+        Ok(Vec::new())
     }
 
     /// Content for hits that came without.
-    async fn read_in_full(&self, hits: Vec<Seen>) -> Vec<Seen> {
+    async fn read_in_full(&self, hits: Vec<Seen>) -> Result<Vec<Seen>, JobError> {
         let (bare, mut full): (Vec<_>, Vec<_>) = hits
             .into_iter()
             .partition(|s| matches!(s.content, Content::Unread));
@@ -350,9 +384,20 @@ impl<'a> Case<'a> {
         {
             let locators: Vec<_> = bare.into_iter().map(|s| s.locator).collect();
             let looks = provider.inspect(&locators).await;
-            full.extend(looks.into_iter().filter_map(|look| look.ok().flatten()));
+            for look in looks {
+                match look {
+                    Ok(seen) => full.extend(seen),
+                    Err(error)
+                        if matches!(error.disposition(), Disposition::Retry(_))
+                            && self.lease.attempts < PATIENCE =>
+                    {
+                        return Err(JobError::Outage(error.to_string()));
+                    }
+                    Err(error) => tracing::warn!(%error, "a sent message could not be read"),
+                }
+            }
         }
-        full
+        Ok(full)
     }
 
     /// A sent message that holds the seed: its recipients are searched next.

@@ -95,6 +95,13 @@ impl StoreError {
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Busy(_) | Self::Full(_))
     }
+
+    /// Whether a part the store needs is out of reach (database, disk, blob
+    /// folder), which says nothing against the work that asked.
+    #[must_use]
+    pub const fn is_outage(&self) -> bool {
+        self.is_transient() || matches!(self, Self::Blob(blobs::BlobError::Io(_)))
+    }
 }
 
 /// Called after each commit with the number of commits so far; lets a crash

@@ -1,6 +1,6 @@
 //! One submission on its way from report to verdict.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -105,18 +105,9 @@ impl<'a> Case<'a> {
     /// that letters go to.
     async fn name_reporters(&mut self) -> Result<(), JobError> {
         let rows = self.app.store.read(self.app.tenant);
-        if self
-            .app
-            .store
-            .directory_read_at(self.app.tenant)
-            .await?
-            .is_none()
-        {
-            return Err(JobError::Retry {
-                reason: "the directory has not been read yet".to_owned(),
-                after: Some(std::time::Duration::from_millis(250)),
-                counts: false,
-            });
+        let read_at = self.app.store.directory_read_at(self.app.tenant).await?;
+        if read_at.is_none() {
+            return Err(self.wait_for_directory());
         }
         let mut named = Vec::new();
         for report in &mut self.reports {
@@ -142,6 +133,17 @@ impl<'a> Case<'a> {
             tx.commit().await?;
         }
         Ok(())
+    }
+
+    /// Until the directory has been read, nobody in it is known. Waits a quarter of the time waited so far.
+    fn wait_for_directory(&self) -> JobError {
+        let waited = (self.now() - self.submission.created_at).to_std();
+        let pause = waited.unwrap_or_default() / 4;
+        JobError::Retry {
+            reason: "the directory has not been read yet".to_owned(),
+            after: Some(pause.clamp(Duration::from_millis(250), Duration::from_secs(60))),
+            counts: false,
+        }
     }
 
     /// Moves the bytes that clients sent from the intake rows to the blob store.
@@ -178,14 +180,26 @@ pub(super) fn subject_of(reporter: &str) -> &str {
     reporter.rsplit(':').next().unwrap_or(reporter)
 }
 
-/// A provider's error as a job's: throttling does not use up attempts.
+/// A provider's error as a job's: being throttled, or the provider being away,
+/// does not use up attempts.
 pub(super) fn job_error(error: &MailboxError) -> JobError {
     let reason = error.to_string();
     match error.disposition() {
-        Disposition::Retry(after) => JobError::Retry {
+        Disposition::Retry(Some(after)) => JobError::Retry {
             reason,
-            counts: after.is_none(),
-            after,
+            after: Some(after),
+            counts: false,
+        },
+        Disposition::Retry(None) => match error {
+            // an unknown outcome is looked up before the work is repeated
+            MailboxError::Throttled { .. }
+            | MailboxError::Unavailable(_)
+            | MailboxError::OutcomeUnknown(_) => JobError::Outage(reason),
+            _ => JobError::Retry {
+                reason,
+                after: None,
+                counts: true,
+            },
         },
         Disposition::NeedsAdmin => JobError::Retry {
             reason: format!("paused, an administrator must act: {reason}"),

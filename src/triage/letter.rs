@@ -140,7 +140,10 @@ async fn send(
                 NotifyError::Refused(_) | NotifyError::NoChannel => {
                     JobError::Park(error.to_string())
                 }
-                _ => JobError::Retry {
+                NotifyError::NotYet(_) | NotifyError::File(_) => {
+                    JobError::Outage(error.to_string())
+                }
+                NotifyError::Compose(_) => JobError::Retry {
                     reason: error.to_string(),
                     after: None,
                     counts: true,

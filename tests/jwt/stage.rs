@@ -22,10 +22,14 @@ use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use unhook::{
-    auth::{Reporter, ReporterVerifier},
+    auth::ReporterVerifier,
+    cli::start,
     clock::{Clock, ManualClock, SharedClock},
-    config::reporters::Reporters,
-    http::hooks,
+    config::{Config, reporters::Reporters},
+    http::{self, State},
+    intake::Desk,
+    jobs::Wake,
+    store::{PageRequest, report::Report},
 };
 
 #[derive(Deserialize)]
@@ -138,6 +142,9 @@ pub struct Servers {
     pub section: Reporters,
     pub client: reqwest::Client,
     pub handles: Vec<ServerHandle>,
+    pub app: unhook::app::App,
+    sent: AtomicUsize,
+    _folder: tempfile::TempDir,
 }
 
 impl Drop for Servers {
@@ -148,24 +155,41 @@ impl Drop for Servers {
     }
 }
 
-/// The application under test. The one function to change when the whole app
-/// is to stand here instead.
-fn start_app(section: &Reporters, clock: SharedClock) -> (u16, ServerHandle) {
-    let verifier = Arc::new(ReporterVerifier::new(section, clock).expect("verifier"));
-    serve(move |config| {
-        config
-            .app_data(Arc::clone(&verifier))
-            .configure(hooks::configure)
-            .route("/api/v1/reports", web::post().to(accept));
-    })
+/// The application under test: the whole of it, over a database of its own, with
+/// no mail platform behind it. Its workers do not run.
+async fn start_app(section: &Value, clock: SharedClock) -> Application {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = json!({
+        "database": { "url": format!("sqlite:{}", folder.path().join("test.db").display()) },
+        "blobs": { "path": folder.path().join("blobs") },
+        "organisation": { "name": "Contoso", "domains": ["example.com"] },
+        "reporters": section,
+        "log": { "level": "warn" },
+    });
+    let settings = toml::to_string(&settings).expect("TOML");
+    let config = Config::parse(&settings).expect("valid settings");
+    let app = start::build_app(config, SharedClock::clone(&clock), None)
+        .await
+        .expect("the service is built");
+    let verifier = ReporterVerifier::new(&app.config.reporters, SharedClock::clone(&clock));
+    let verifier = Arc::new(verifier.expect("verifier"));
+    let wake = Wake::default();
+    let desk = Desk::open(app.store.clone(), app.tenant, clock, wake.clone());
+    let state = State::new(app.clone(), desk, verifier, wake);
+    let (port, handle) = serve(move |config| http::routes(config, state.clone()));
+    Application {
+        app,
+        port,
+        handle,
+        folder,
+    }
 }
 
-/// What the verifier found, so that the cases can see guest and person.
-async fn accept(Reporter(reporter): Reporter) -> HttpResponse {
-    HttpResponse::Accepted().json(json!({
-        "guest": reporter.guest,
-        "identity": reporter.identity(),
-    }))
+struct Application {
+    app: unhook::app::App,
+    port: u16,
+    handle: ServerHandle,
+    folder: tempfile::TempDir,
 }
 
 fn serve(routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static) -> (u16, ServerHandle) {
@@ -180,7 +204,7 @@ fn serve(routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static) -> (
     (port, handle)
 }
 
-pub fn start(cases: &Cases) -> Servers {
+pub async fn start(cases: &Cases) -> Servers {
     let issuers = Arc::new(Issuers {
         microsoft: cases.jwks_microsoft.clone().into(),
         google: cases.jwks_google.clone().into(),
@@ -195,7 +219,7 @@ pub fn start(cases: &Cases) -> Servers {
             .route("/microsoft", web::get().to(microsoft))
             .route("/google", web::get().to(google));
     });
-    let section: Reporters = serde_json::from_value(json!({
+    let section = json!({
         "entra": {
             "tenant_id": cases.tenant_allowed[0],
             "audiences": cases.audience_allowed,
@@ -218,13 +242,13 @@ pub fn start(cases: &Cases) -> Servers {
                 "publisher": cases.graph_notify.azp,
             },
         },
-    }))
-    .expect("section");
+    });
     let at = DateTime::from_timestamp(cases.verify_at, 0).expect("time");
     let clock = ManualClock::at(at);
-    let (port, handle) = start_app(&section, Arc::new(clock.clone()));
+    let application = start_app(&section, Arc::new(clock.clone())).await;
+    let section = serde_json::from_value(section).expect("section");
     Servers {
-        base: format!("http://127.0.0.1:{port}"),
+        base: format!("http://127.0.0.1:{}", application.port),
         issuers,
         clock,
         section,
@@ -232,9 +256,15 @@ pub fn start(cases: &Cases) -> Servers {
             .no_proxy()
             .build()
             .expect("client"),
-        handles: vec![handle, issuer_handle],
+        handles: vec![application.handle, issuer_handle],
+        app: application.app,
+        sent: AtomicUsize::new(0),
+        _folder: application.folder,
     }
 }
+
+/// What is reported.
+pub const REPORT: &str = r#"{"client":"outlook","item_id":"AAMkAGI1"}"#;
 
 /// The add-on's service account, as configured here.
 pub const ADDON_ACCOUNT: &str = "service-1@gcp-sa-gsuiteaddons.iam.gserviceaccount.com";
@@ -252,8 +282,25 @@ impl Servers {
     }
 
     pub async fn report(&self, token: &str) -> Answer {
-        self.send("/api/v1/reports", Some(token), "{}".to_owned())
-            .await
+        // another message each time: a second report of the same is the first one
+        let n = self.sent.fetch_add(1, Ordering::SeqCst);
+        let body = REPORT.replace("AAMkAGI1", &format!("AAMkAGI{n}"));
+        self.send("/api/v1/reports", Some(token), body).await
+    }
+
+    /// The row behind an answer: what was really stored, and for whom.
+    pub async fn stored(&self, answer: &Answer) -> Report {
+        let id = answer.body["id"].as_str().expect("an id");
+        let id = id.parse().expect("of a report");
+        let rows = self.app.store.read(self.app.tenant);
+        rows.report(id).await.expect("read").expect("a row")
+    }
+
+    /// How many reports are stored, up to 200.
+    pub async fn reports(&self) -> usize {
+        let rows = self.app.store.read(self.app.tenant);
+        let page = rows.reports(None, &PageRequest::first(200)).await;
+        page.expect("read").items.len()
     }
 
     pub async fn push(&self, token: &str) -> Answer {

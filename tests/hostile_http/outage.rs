@@ -1,0 +1,185 @@
+//! A mail platform that is down for more than an hour.
+
+use std::net::SocketAddr;
+
+use chrono::TimeDelta;
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use unhook::{
+    domain::{Provider, ReportStatus, Verdict},
+    sim::{Action, Fault, Matcher, Operation},
+    store::{PageRequest, report::Report},
+};
+
+use super::{House, JSON};
+
+async fn both_click(house: &House) -> Vec<Report> {
+    let mut reports = Vec::new();
+    for (provider, client) in [(Provider::Graph, "outlook"), (Provider::Gmail, "gmail")] {
+        let (reporter, token) = house.reporter(provider);
+        let body = json!({
+            "client": client,
+            "item_id": reporter.item_id,
+            "internet_message_id": reporter.internet_message_id,
+        });
+        let answer = house.post(JSON, body.to_string(), &token, client).await;
+        reports.push(house.stored(&answer, client).await);
+    }
+    reports
+}
+
+async fn all_is_well(house: &House, reports: &[Report]) {
+    assert_eq!(house.parked().await, Vec::<String>::new());
+    let truth = house.sim.truth();
+    assert!(truth.all_pulled(), "{truth:#?}");
+    let rows = house.app.store.read(house.app.tenant);
+    for report in reports {
+        let row = rows.report(report.id).await.expect("read").expect("row");
+        assert_eq!(
+            (row.status, row.outcome),
+            (ReportStatus::Closed, Some(Verdict::Malicious))
+        );
+    }
+    for reporter in house.sim.reporters() {
+        let letters = house.sim.letters_of(&reporter.address).len();
+        assert_eq!(letters, 1, "letters to {}", reporter.address);
+    }
+    let campaigns = rows.campaigns(None, &PageRequest::first(9)).await;
+    let campaign = campaigns.expect("read").items.remove(0);
+    let remediation = rows.remediation_of(campaign.id).await.expect("read");
+    let remediation = remediation.expect("there");
+    let gaps = rows.gaps(remediation.id).await.expect("read");
+    assert!(gaps.is_empty(), "named unreachable: {gaps:?}");
+    assert_eq!(remediation.searched, 16, "every mailbox was searched");
+    let counts = rows.count_pulls(campaign.id).await.expect("counts");
+    assert_eq!((counts.failed, counts.pending), (0, 0), "{counts:?}");
+}
+
+/// Some calls get no answer for 70 minutes; afterwards all comes to its end.
+async fn down(operations: &[Operation], executed: bool) {
+    let house = House::new().await;
+    for operation in operations {
+        house.sim.add_fault(Fault {
+            when: Matcher {
+                operation: Some(*operation),
+                ..Matcher::default()
+            },
+            action: Action::LoseReply { executed },
+            times: 0,
+        });
+    }
+    let reports = both_click(&house).await;
+    house.drain(TimeDelta::minutes(70)).await;
+    assert_eq!(
+        house.parked().await,
+        Vec::<String>::new(),
+        "parked too early"
+    );
+    let rows = house.app.store.read(house.app.tenant);
+    let mut open = 0;
+    for report in &reports {
+        let row = rows.report(report.id).await.expect("read").expect("row");
+        open += usize::from(row.status != ReportStatus::Closed);
+    }
+    assert!(open > 0, "the outage was none");
+    // back off: 70 minutes at five minutes a try, not a try a second
+    let calls = house.sim.counters().requests;
+    assert!(calls < 3_000, "{calls} requests");
+    house.sim.clear_faults();
+    house.drain(TimeDelta::minutes(50)).await;
+    all_is_well(&house, &reports).await;
+}
+
+#[actix_web::test]
+async fn everything_is_down() {
+    let house = House::new().await;
+    // so that the issuers' keys are known
+    let (_, token) = house.reporter(Provider::Graph);
+    house.get("/api/v1/reports", &token).await;
+    let (_, token) = house.reporter(Provider::Gmail);
+    house.get("/api/v1/reports", &token).await;
+    house.sim.add_fault(Fault {
+        when: Matcher::default(),
+        action: Action::LoseReply { executed: false },
+        times: 0,
+    });
+    let reports = both_click(&house).await;
+    house.drain(TimeDelta::minutes(70)).await;
+    assert_eq!(
+        house.parked().await,
+        Vec::<String>::new(),
+        "parked too early"
+    );
+    house.sim.clear_faults();
+    house.drain(TimeDelta::minutes(50)).await;
+    all_is_well(&house, &reports).await;
+}
+
+#[actix_web::test]
+async fn the_message_cannot_be_read() {
+    use Operation::{GmailGet, MessageGet, MessageValue};
+    down(&[MessageGet, MessageValue, GmailGet], false).await;
+}
+
+#[actix_web::test]
+async fn nothing_can_be_searched() {
+    down(&[Operation::MessageSearch, Operation::GmailList], false).await;
+}
+
+#[actix_web::test]
+async fn nothing_can_be_moved() {
+    use Operation::{GmailBatchModify, GmailModify, MessageMove};
+    down(&[MessageMove, GmailModify, GmailBatchModify], false).await;
+}
+
+#[actix_web::test]
+async fn batches_get_no_answer() {
+    down(&[Operation::Batch, Operation::GmailModify], false).await;
+}
+
+#[actix_web::test]
+async fn letters_cannot_be_put_into_mailboxes() {
+    down(&[Operation::GmailInsert], false).await;
+}
+
+async fn relay(from: SocketAddr, to: SocketAddr) {
+    let listener = TcpListener::bind(from)
+        .await
+        .expect("the port is still free");
+    while let Ok((mut inside, _)) = listener.accept().await {
+        actix_web::rt::spawn(async move {
+            let mut outside = TcpStream::connect(to).await.expect("the sink");
+            // either side may hang up first
+            let _ = tokio::io::copy_bidirectional(&mut inside, &mut outside).await;
+        });
+    }
+}
+
+#[actix_web::test]
+async fn the_mail_server_is_down() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let closed = free.local_addr().expect("address");
+    drop(free);
+    let mut sink = None;
+    let house = House::with(|config, _| {
+        let smtp = config.notify.smtp.as_mut().expect("the demo has one");
+        sink = Some((smtp.host.clone(), smtp.port));
+        smtp.port = closed.port();
+    })
+    .await;
+    let (host, port) = sink.expect("known");
+    let sink = SocketAddr::new(host.parse().expect("an address"), port);
+    let reports = both_click(&house).await;
+    house.drain(TimeDelta::minutes(70)).await;
+    assert_eq!(
+        house.parked().await,
+        Vec::<String>::new(),
+        "parked too early"
+    );
+    let (graph, _) = house.reporter(Provider::Graph);
+    assert_eq!(house.sim.letters_of(&graph.address).len(), 0);
+    let relay = actix_web::rt::spawn(relay(closed, sink));
+    house.drain(TimeDelta::minutes(50)).await;
+    all_is_well(&house, &reports).await;
+    relay.abort();
+}
