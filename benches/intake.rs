@@ -6,6 +6,16 @@
 //! time a request was due (so that waiting counts); and the rate of a bare
 //! handler that only verifies the token, hashes, and group-commits the same rows.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "what a test or bench does not expect must stop it"
+)]
+
 #[path = "support/bare.rs"]
 mod bare;
 #[path = "support/load.rs"]

@@ -7,6 +7,16 @@
 //! that holds a copy, one look through the sent mail of each such mailbox, and
 //! the reporters' own evidence and letters.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "what a test or bench does not expect must stop it"
+)]
+
 use std::{sync::Arc, time::Instant};
 
 use unhook::{

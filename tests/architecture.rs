@@ -4,10 +4,14 @@
 //! One crate has no crate walls, so the sources themselves are read. The rules
 //! are data in `architecture/rules.rs`; the map they follow is `src/lib.rs`.
 
-#![expect(
-    clippy::unwrap_used,
+#![allow(
+    clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "test code: a broken file tree must stop the test loudly"
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "what a test or bench does not expect must stop it"
 )]
 
 #[path = "architecture/rules.rs"]

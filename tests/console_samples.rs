@@ -1,6 +1,16 @@
 //! Every page of the console, rendered with hostile text in every place that a
 //! stranger can write to: the text may change what is read, never what is there.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "what a test or bench does not expect must stop it"
+)]
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

@@ -1,6 +1,14 @@
 //! Real and hostile mail through parsing, enrichment and the verdict.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "what a test or bench does not expect must stop it"
+)]
 
 mod corpus {
     mod hostile;

@@ -1,13 +1,18 @@
 //! Tokens through a real HTTP endpoint: real routes, key sets from a second
 //! real server, the clock standing where the cases say.
 
-// The key servers speak plain http, which only this feature allows.
-#![cfg(feature = "sim")]
-#![expect(
+#![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a test fails by panicking"
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "what a test or bench does not expect must stop it"
 )]
+
+// The key servers speak plain http, which only this feature allows.
+#![cfg(feature = "sim")]
 
 use std::sync::{Arc, atomic::Ordering};
 

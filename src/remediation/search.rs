@@ -232,18 +232,19 @@ impl<'a> Case<'a> {
         let now = app.clock.now();
         self.remediation.mailboxes =
             i64::try_from(rows.count_mailboxes().await?).unwrap_or(i64::MAX);
+        // Without an id no platform can name the copies; the reported one stays
+        // pulled, and the plan says why no other was looked for.
+        let searchable = self.print.message_id.is_some();
         self.remediation.plan = serde_json::json!({
             "recipients": recipients.len(),
             "lists": lists,
             "targeted": targeted.len(),
             "phrases": super::phrases_of(&self.print).len(),
+            "unsearchable": (!searchable).then_some("the message has no Message-ID"),
         });
         self.remediation.progress.targeted = targeted;
-        if self.print.message_id.is_none() {
-            // Without an id no platform can name the copies; the reported one
-            // stays pulled and the plan says why no other was looked for.
+        if !searchable {
             self.remediation.state = RemediationState::Pulling;
-            self.remediation.plan["unsearchable"] = "the message has no Message-ID".into();
         }
         let tx = app.store.begin().await?;
         tx.hold(self.lease, lease_end(now)).await?;
