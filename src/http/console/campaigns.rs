@@ -155,7 +155,7 @@ pub fn sample(words: &Words, empty: bool) -> Result<String, askama::Error> {
     let all = if empty {
         Vec::new()
     } else {
-        super::sample::campaigns(words)
+        super::sample::campaigns(words).into()
     };
     let rows = all
         .iter()

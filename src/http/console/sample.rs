@@ -582,7 +582,7 @@ fn pull(w: &Words, each: &Copy) -> Option<Pull> {
     })
 }
 
-pub(super) fn campaigns(w: &Words) -> Vec<campaigns::Counted> {
+pub(super) fn campaigns(w: &Words) -> [campaigns::Counted; 4] {
     let one = |n: u128, title: &str, sender: &str, verdict, state, pulls: PullCounts, age| {
         campaigns::Counted {
             campaign: Campaign {
@@ -611,7 +611,7 @@ pub(super) fn campaigns(w: &Words) -> Vec<campaigns::Counted> {
         failed,
         pending,
     };
-    vec![
+    [
         one(
             60,
             "Your payroll account will be suspended within 24 hours",
@@ -671,7 +671,7 @@ fn remediation(w: &Words, state: RemediationState, age: i64) -> Remediation {
 }
 
 pub(super) fn submission_material(w: &Words, view: &str) -> submission::Material {
-    let mut submission = submission(w, SEEDS.get(2).unwrap_or(&SEEDS[0]));
+    let mut submission = submission(w, &SEEDS[2]);
     if w.hostile.is_some()
         && let Some(assessment) = &mut submission.assessment
     {
@@ -734,7 +734,7 @@ pub(super) fn pending_material(w: &Words) -> submission::Material {
 }
 
 pub(super) fn campaign_material(w: &Words) -> campaign::Material {
-    let counted = campaigns(w).into_iter().next();
+    let [counted, ..] = campaigns(w);
     let gap = |who: &str, reason: &str, retrying| {
         let mailbox = copy(Provider::Graph, who, "0")?.mailbox;
         Some(Gap {
@@ -745,7 +745,7 @@ pub(super) fn campaign_material(w: &Words) -> campaign::Material {
         })
     };
     campaign::Material {
-        counted: counted.unwrap_or_else(|| unreachable!("the story has campaigns")),
+        counted,
         gaps: [
             gap("reception.desk", "The mailbox has no licence", false),
             gap(
