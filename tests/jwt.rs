@@ -10,7 +10,6 @@
     missing_docs,
     reason = "what a test or bench does not expect must stop it"
 )]
-
 // The key servers speak plain http, which only this feature allows.
 #![cfg(feature = "sim")]
 

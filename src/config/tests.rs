@@ -61,8 +61,8 @@ fn every_commented_field_of_the_example_is_known() {
         server::Server::default().max_body_bytes
     );
     assert_eq!(
-        config.workers.max_attempts,
-        workers::WorkerPace::default().max_attempts
+        config.workers.search_concurrency,
+        workers::WorkerPace::default().search_concurrency
     );
 }
 

@@ -13,9 +13,7 @@ pub struct WorkerPace {
     /// How long a job belongs to its worker without a sign of life, seconds, 10
     /// to 3,600. After a crash it is taken up again that much later at most.
     pub lease_seconds: u64,
-    /// Failed attempts before a job is parked for a person to look at, 1 to 100.
-    pub max_attempts: i32,
-    /// Provider calls under way at once while mailboxes are searched, 1 to 256.
+    /// Search calls under way at once, 1 to 256; one takes up to 20 mailboxes.
     pub search_concurrency: usize,
 }
 
@@ -24,8 +22,7 @@ impl Default for WorkerPace {
         Self {
             concurrency: 8,
             lease_seconds: 120,
-            max_attempts: 12,
-            search_concurrency: 16,
+            search_concurrency: 8,
         }
     }
 }
@@ -48,11 +45,6 @@ impl WorkerPace {
             "workers.lease_seconds",
             (10..=3600).contains(&self.lease_seconds),
             "10 to 3600",
-        )?;
-        within(
-            "workers.max_attempts",
-            (1..=100).contains(&self.max_attempts),
-            "1 to 100",
         )?;
         within(
             "workers.search_concurrency",

@@ -10,9 +10,6 @@ use crate::{
     store::remediation::Gap,
 };
 
-/// Provider search calls (each of up to 20 mailboxes) at once.
-const AT_ONCE: usize = 8;
-
 /// What a wave found.
 #[derive(Debug, Default)]
 pub struct Wave {
@@ -61,7 +58,7 @@ pub async fn search(app: &App, mailboxes: &[MailboxRef], query: &MessageQuery) -
             };
             group.into_iter().zip(answers).collect::<Vec<_>>()
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(app.config.workers.search_concurrency)
         .collect()
         .await;
     let mut wave = Wave::default();

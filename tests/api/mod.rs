@@ -1,12 +1,5 @@
 //! The HTTP API over a simulated organisation.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "test code: what is not as expected must stop the test"
-)]
-
 mod analyst;
 mod authorization;
 mod bodies;
