@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use unhook::{
     domain::{Locator, MailboxRef, MessageQuery, Provider, Verdict},
-    mailbox::{ItemHint, MailProvider, MailboxError},
+    mailbox::{ItemHint, MailProvider, MailboxError, QuarantineMove, RestoreMove},
     sim::{Action, Exchange, Fault, Matcher, Operation, RetryAfter, Sim, Slot, User},
     store::PageRequest,
     triage::overturn,
@@ -17,11 +17,12 @@ use crate::support::{
     stage::{Stage, tenant_with},
 };
 
-/// What the service cannot do its work without.
-const USED: [&str; 19] = [
+/// Every operation that the adapters know how to ask for.
+const USED: [&str; 24] = [
     "directory.groups.get",
     "directory.members.list",
     "directory.users.list",
+    "gmail.users.getProfile",
     "gmail.users.labels.create",
     "gmail.users.labels.list",
     "gmail.users.messages.get",
@@ -30,11 +31,15 @@ const USED: [&str; 19] = [
     "gmail.users.messages.modify",
     "graph GET /groups",
     "graph GET /groups/{group-id}/transitiveMembers/graph.user",
+    "graph GET /organization",
     "graph GET /users",
     "graph GET /users/{user-id}/mailFolders",
+    "graph GET /users/{user-id}/mailFolders/{mailFolder-id}",
+    "graph GET /users/{user-id}/mailFolders/{mailFolder-id}/messages",
     "graph GET /users/{user-id}/messages",
     "graph GET /users/{user-id}/messages/{message-id}",
     "graph GET /users/{user-id}/messages/{message-id}/$value",
+    "graph PATCH /users/{user-id}/messages/{message-id}",
     "graph POST /$batch",
     "graph POST /users/{user-id}/mailFolders",
     "graph POST /users/{user-id}/messages/{message-id}/move",
@@ -214,6 +219,41 @@ async fn directory(sim: &Sim, mail: &Arc<dyn MailProvider>, people: usize) {
     assert_eq!(mail.expand(&nobody).await, Ok(None));
 }
 
+/// Pulls a copy and puts it back: with state that has to be set anew, and with
+/// its folder or label gone.
+async fn there_and_back(mail: &Arc<dyn MailProvider>, locator: &Locator) {
+    let mailbox = locator.mailbox.clone();
+    let quarantine = mail.quarantine_of(&[mailbox]).await.remove(0);
+    let quarantine = quarantine.expect("a quarantine");
+    for folder_is_gone in [false, true] {
+        let seen = mail.inspect(std::slice::from_ref(locator)).await.remove(0);
+        let from = seen.expect("an answer").expect("there").place;
+        let mut to = from.clone();
+        to.read = !from.read;
+        to.flagged = !from.flagged;
+        if folder_is_gone {
+            to.containers = vec![match locator.mailbox.provider {
+                Provider::Graph => "AQMkAGgone".to_owned(),
+                Provider::Gmail => "Label_4711".to_owned(),
+            }];
+        }
+        let pull = QuarantineMove {
+            locator: locator.clone(),
+            from,
+            quarantine: quarantine.clone(),
+        };
+        let back = RestoreMove {
+            locator: locator.clone(),
+            to,
+            quarantine: quarantine.clone(),
+        };
+        let pulled = mail.quarantine(&[pull]).await;
+        assert!(pulled.iter().all(Result::is_ok), "{pulled:?}");
+        let restored = mail.restore(&[back]).await;
+        assert!(restored.iter().all(Result::is_ok), "{restored:?}");
+    }
+}
+
 async fn lookups(sim: &Sim, mail: &Arc<dyn MailProvider>, user: &User) {
     // More than one page of hits: 50 on Graph, 500 on Gmail.
     let copies = match user.provider {
@@ -236,7 +276,8 @@ async fn lookups(sim: &Sim, mail: &Arc<dyn MailProvider>, user: &User) {
         item_id: item,
         internet_message_id: None,
     };
-    assert_eq!(mail.find(&mailbox, &by_item).await.expect("found").len(), 1);
+    let found = mail.find(&mailbox, &by_item).await.expect("found");
+    there_and_back(mail, &found.first().expect("it").locator).await;
     assert!(mail.find(&mailbox, &by_id).await.expect("found").len() > 1);
     let mut query = MessageQuery {
         message_ids: vec!["many@evil.example".to_owned()],
