@@ -64,6 +64,7 @@ pub fn assess(
     let verdict = conclude(&case, score, probability(spam), policy);
     let internal = facts.internal_sender || (case.is_proven() && case.is_own(&case.domain));
     let signals = signals(&case);
+    let verdict = doubted(verdict, message, &signals, policy);
     let hold_reason = hold(message, verdict, &signals, internal, facts, policy);
     Assessment {
         verdict,
@@ -175,6 +176,22 @@ fn evidence_classes(signals: &[Signal]) -> usize {
 }
 
 /// Why policy may not pull by itself; `None` when it may.
+/// One kind of evidence alone, or a form that programs may read differently, is
+/// no ground to condemn on, however heavy: a person looks.
+fn doubted(
+    verdict: Verdict,
+    message: &ParsedMessage,
+    signals: &[Signal],
+    policy: &Policy,
+) -> Verdict {
+    let alone = evidence_classes(signals) < policy.evidence_classes as usize;
+    if verdict == Verdict::Malicious && (alone || message.ambiguous()) {
+        Verdict::Suspicious
+    } else {
+        verdict
+    }
+}
+
 fn hold(
     message: &ParsedMessage,
     verdict: Verdict,
@@ -183,24 +200,26 @@ fn hold(
     facts: &Facts,
     policy: &Policy,
 ) -> Option<String> {
+    if message.ambiguous() {
+        return Some("its form is ambiguous: mail programs may show something else".to_owned());
+    }
+    if verdict == Verdict::Suspicious
+        && evidence_classes(signals) < policy.evidence_classes as usize
+    {
+        return Some(format!(
+            "only {} independent kind of evidence, {} are needed",
+            evidence_classes(signals),
+            policy.evidence_classes
+        ));
+    }
     if verdict != Verdict::Malicious {
         return Some(format!("judged {verdict}, not malicious"));
     }
     if !policy.automatic_pull {
         return Some("pulling without a person is switched off".to_owned());
     }
-    if message.ambiguous() {
-        return Some("its form is ambiguous: mail programs may show something else".to_owned());
-    }
     if internal {
         return Some("sent by an authenticated sender of the organisation".to_owned());
-    }
-    let classes = evidence_classes(signals);
-    if classes < policy.evidence_classes as usize {
-        return Some(format!(
-            "only {classes} independent kind of evidence, {} are needed",
-            policy.evidence_classes
-        ));
     }
     let Some(received) = facts.received else {
         return Some("it is not known when it was received".to_owned());
