@@ -168,8 +168,8 @@ async fn a_full_disk_is_answered_503_and_what_was_taken_before_is_whole() {
         taken.len(),
         "a refused one leaves no row"
     );
-    // an hour of it: what cannot be written now waits
-    house.drain(TimeDelta::minutes(65)).await;
+    // while it lasts, what cannot be written waits
+    house.drain(TimeDelta::seconds(20)).await;
     assert_eq!(house.parked().await, Vec::<String>::new());
 
     std::fs::remove_file(&ballast).expect("room again");
