@@ -119,6 +119,9 @@ impl Workers {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(error = %error, "no job could be claimed");
+                // A database that refuses at once must not be asked hundreds of
+                // times a second.
+                tokio::time::sleep(self.options.idle).await;
                 Vec::new()
             }
         }

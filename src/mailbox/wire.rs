@@ -170,6 +170,21 @@ impl Remembered {
     }
 }
 
+/// The answer where a query cannot be put into the provider's language: nothing
+/// was asked for, or an id that it cannot take, which must show up as a gap and
+/// never as "searched, nothing there".
+pub(super) fn not_searchable<T: Default>(
+    query: &crate::domain::MessageQuery,
+) -> Result<T, super::MailboxError> {
+    if query.message_ids.is_empty() {
+        return Ok(T::default());
+    }
+    Err(super::MailboxError::Rejected {
+        status: 400,
+        code: "this Message-ID cannot be searched".to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,7 +33,7 @@ impl Work for Close {
         let tx = app.store.begin().await?;
         tx.hold(lease, lease_end(now)).await?;
         let rows = tx.of(app.tenant);
-        let Some(mut remediation) = rows.remediation(id).await? else {
+        let Some(mut remediation) = rows.hold_remediation(id).await? else {
             return Err(JobError::Park("its remediation is not there".into()));
         };
         let searched = remediation.state != RemediationState::Searching;

@@ -232,6 +232,11 @@ impl Reconciler<'_> {
                     "the provider answered with another place",
                     MAX_ATTEMPTS,
                 ),
+                // Either the message or its quarantine is not there: the next
+                // look tells which.
+                Err(MailboxError::Gone) => {
+                    self.look_again(pull, "not there at the move", MAX_ATTEMPTS)
+                }
                 Err(error) => self.refused(pull, &error),
             })
             .collect();
@@ -370,7 +375,7 @@ impl Reconciler<'_> {
                 pull
             }
             Disposition::Retry(Some(after)) => {
-                pull.run_after = later(now, after);
+                pull.run_after = later(now, after.max(Duration::from_millis(500)));
                 pull
             }
             Disposition::Retry(None) => {

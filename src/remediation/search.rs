@@ -588,5 +588,7 @@ fn retry_at(gaps: &[Gap], wait: Option<std::time::Duration>, now: DateTime<Utc>)
         return now;
     }
     let tries = gaps.iter().map(|g| g.attempts).max().unwrap_or(1);
-    wait.map_or(now + backoff(tries), |wait| later(now, wait))
+    // A provider that says "in a second" for a minute must not use up the tries.
+    let own = now + backoff(tries);
+    wait.map_or(own, |wait| own.max(later(now, wait)))
 }

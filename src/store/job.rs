@@ -292,6 +292,14 @@ impl Scope<'_, DatabaseTransaction> {
                     entity::Column::Target,
                 ])
                 .value(entity::Column::Again, Expr::value(true))
+                .value(
+                    entity::Column::Attempts,
+                    Expr::case(
+                        Expr::col((entity::Entity, entity::Column::State)).eq("parked"),
+                        Expr::value(0),
+                    )
+                    .finally(Expr::col((entity::Entity, entity::Column::Attempts))),
+                )
                 // A parked or waiting job is woken by whoever asks for it anew.
                 .value(
                     entity::Column::State,

@@ -134,7 +134,12 @@ impl Store {
         let url = section.url.expose_secret();
         let wait = Duration::from_secs(section.wait_seconds.max(1));
         let (reader, writer) = if let Some(path) = url.strip_prefix("sqlite:") {
-            let url = format!("sqlite:{}?mode=rwc", path.trim_start_matches("//"));
+            let path = path.trim_start_matches("//");
+            // A folder that cannot be made shows when the file is opened.
+            if let Some(folder) = std::path::Path::new(path).parent() {
+                let _ = std::fs::create_dir_all(folder);
+            }
+            let url = format!("sqlite:{path}?mode=rwc");
             let writer = Database::connect(sqlite_options(&url, 1, wait)).await?;
             let reader = Database::connect(sqlite_options(&url, 4, wait)).await?;
             (reader, writer)

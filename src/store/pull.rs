@@ -375,7 +375,9 @@ impl Scope<'_, DatabaseTransaction> {
     }
 
     /// Inserts copies that are not known yet (unique by mailbox and message);
-    /// known ones are left as they are. Gives how many were new.
+    /// known ones are left as they are, but for one that another campaign looked
+    /// at and found to be something else: it becomes this one's to verify. Gives
+    /// how many are new to the campaign.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -394,7 +396,24 @@ impl Scope<'_, DatabaseTransaction> {
                         entity::Column::MailboxKey,
                         entity::Column::Message,
                     ])
-                    .do_nothing()
+                    .update_columns([
+                        entity::Column::CampaignId,
+                        entity::Column::SubmissionId,
+                        entity::Column::Role,
+                        entity::Column::Desired,
+                        entity::Column::Observed,
+                        entity::Column::EvidenceSha256,
+                        entity::Column::DecisionVersion,
+                        entity::Column::MatchedBy,
+                        entity::Column::Attempts,
+                        entity::Column::RunAfter,
+                        entity::Column::SettledAt,
+                    ])
+                    .action_and_where(Expr::cust(
+                        "pull.observed = 'changed' AND pull.campaign_id IS NOT NULL AND \
+                         (excluded.campaign_id IS NULL \
+                          OR pull.campaign_id <> excluded.campaign_id)",
+                    ))
                     .to_owned(),
                 )
                 .exec_without_returning(self.conn)

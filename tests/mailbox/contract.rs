@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use unhook::{
     domain::{Locator, MessageQuery, Provider},
-    mailbox::{Content, ItemHint, MailboxError},
+    mailbox::{Content, Disposition, ItemHint, MailboxError},
     sim::{Action, Fault, Matcher, Operation, RetryAfter, Slot},
 };
 
@@ -401,7 +401,14 @@ async fn hostile_ids_reach_no_path_and_widen_no_search() {
             };
             let found = world.mail.find(&mailbox, &hint).await.expect("answer");
             assert!(found.is_empty(), "{provider} {hostile:?}");
-            assert!(world.found(ann, hostile).await.is_empty(), "{hostile:?}");
+            // Nothing is found, and where the id cannot be asked for at all, that
+            // is said: it must not look like a mailbox that was searched.
+            match world.search(ann, hostile).await {
+                Ok(found) => assert!(found.is_empty(), "{hostile:?}"),
+                Err(error) => {
+                    assert_eq!(error.disposition(), Disposition::GiveUp, "{hostile:?}");
+                }
+            }
         }
         let record = world.sim.record().expect("record");
         for call in record.lock().expect("record").iter() {

@@ -7,7 +7,8 @@ use unhook::{
     clock::{Clock as _, SystemClock},
     domain::{Locator, MailboxRef, MessageQuery, Provider},
     mailbox::{
-        MailProvider, QuarantineMove, RestoreMove, Seen, gmail::GmailMail, graph::GraphMail,
+        MailProvider, MailboxError, QuarantineMove, RestoreMove, Seen, gmail::GmailMail,
+        graph::GraphMail,
     },
     sim::{Action, Fault, Matcher, Operation, Organisation, Sim, SimOptions, Slot, Snapshot, User},
 };
@@ -97,9 +98,13 @@ impl World {
             .any(|copy| copy.mailbox == user.address && copy.reachable)
     }
 
-    pub async fn found(&self, user: &User, id: &str) -> Vec<Seen> {
+    pub async fn search(&self, user: &User, id: &str) -> Result<Vec<Seen>, MailboxError> {
         let found = self.mail.search(&[self.mailbox(user)], &by_id(id)).await;
-        found.into_iter().next().expect("answer").expect("found")
+        found.into_iter().next().expect("answer")
+    }
+
+    pub async fn found(&self, user: &User, id: &str) -> Vec<Seen> {
+        self.search(user, id).await.expect("found")
     }
 
     /// Looks at a copy: what a pull rests on.

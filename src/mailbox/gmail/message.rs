@@ -42,7 +42,10 @@ impl GmailMail {
         query: &MessageQuery,
     ) -> Vec<Result<Vec<Seen>, MailboxError>> {
         let Some(search) = query::compile(query) else {
-            return mailboxes.iter().map(|_| Ok(Vec::new())).collect();
+            return mailboxes
+                .iter()
+                .map(|_| wire::not_searchable(query))
+                .collect();
         };
         side_by_side(
             mailboxes

@@ -28,7 +28,10 @@ impl GraphMail {
         let calls: Option<Vec<Call>> = mailboxes.iter().map(|m| search_call(m, query)).collect();
         let Some(calls) = calls else {
             // Nothing that this provider can look for.
-            return mailboxes.iter().map(|_| Ok(Vec::new())).collect();
+            return mailboxes
+                .iter()
+                .map(|_| crate::mailbox::wire::not_searchable(query))
+                .collect();
         };
         let firsts = self.wire.batch(calls).await;
         let mut found = Vec::with_capacity(mailboxes.len());
