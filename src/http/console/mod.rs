@@ -1,8 +1,8 @@
 //! The console: pages rendered on the server for the people who judge.
 //!
 //! A page is a handler, a template and a `sample()`. Only POST changes state,
-//! and only through [`guard::Change`]. Everything that comes from mail is shown
-//! through [`text::Plain`] and askama's escaping; a message's own HTML appears
+//! and only through `guard::Change`. Everything that comes from mail is shown
+//! through `text::Plain` and askama's escaping; a message's own HTML appears
 //! only in a sandboxed frame with its own policy (`submission::frame`).
 //! Uses the store to read, triage and remediation to act; no mailbox, no SQL.
 
