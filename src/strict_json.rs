@@ -113,24 +113,41 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, Stric
 
 /// Whether brackets outside strings nest deeper than `limit`. A plain loop, so
 /// that hostile depth never meets the stack; on broken JSON it may say either.
-fn deeper_than(bytes: &[u8], limit: usize) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in bytes {
-        match (in_string, escaped, byte) {
-            (true, true, _) => escaped = false,
-            (true, false, b'\\') => escaped = true,
-            (_, false, b'"') => in_string = !in_string,
-            (false, _, b'[' | b'{') => {
+/// Strings, which are most of a report, are leapt over.
+fn deeper_than(mut bytes: &[u8], limit: usize) -> bool {
+    let mut depth = 0_usize;
+    while let Some((byte, rest)) = bytes.split_first() {
+        bytes = match byte {
+            b'"' => after_string(rest),
+            b'[' | b'{' => {
                 depth += 1;
                 if depth > limit {
                     return true;
                 }
+                rest
             }
-            (false, _, b']' | b'}') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
+            b']' | b'}' => {
+                depth = depth.saturating_sub(1);
+                rest
+            }
+            _ => rest,
+        };
     }
     false
+}
+
+/// What follows the string whose opening quote was just read.
+fn after_string(mut bytes: &[u8]) -> &[u8] {
+    while let Some(at) = memchr::memchr2(b'"', b'\\', bytes) {
+        let escape = bytes.get(at) == Some(&b'\\');
+        bytes = bytes
+            .get(at + 1 + usize::from(escape)..)
+            .unwrap_or_default();
+        if !escape {
+            return bytes;
+        }
+    }
+    &[]
 }
 
 fn refusal(error: &serde_json::Error) -> StrictJsonError {

@@ -1,6 +1,6 @@
 //! `unhook simulate`: the simulated organisation alone.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 
@@ -22,6 +22,9 @@ pub(super) struct Options {
     /// Seed of all names and choices; the same seed gives the same organisation
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Add every request and answer to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 pub(super) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
@@ -32,6 +35,7 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let organisation = Organisation::generate(usize::try_from(options.mailboxes)?, options.seed);
     let mut sim = SimOptions::new(organisation, Arc::new(|| SystemClock.now()));
     sim.listen = options.listen;
+    sim.record_file.clone_from(&options.record);
     let sim = Sim::start(sim)?;
     sim.plant(&Scenario {
         seed: options.seed,

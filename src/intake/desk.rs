@@ -3,27 +3,37 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::{Accepted, IntakeError, NewReport};
+use super::{
+    Accepted, IntakeError, NewReport,
+    prepare::{Prepared, prepare},
+};
 use crate::{
     clock::SharedClock,
     domain::{ReportId, ReportStatus, SubmissionId, TenantId},
     jobs::{self, Wake},
-    store::{Store, StoreError, event::Event, job::NewJob, report::Report, submission::Submission},
+    store::{
+        Rows, Store, StoreError, event::Event, intake::Arrivals, report::Report,
+        submission::Submission,
+    },
 };
 
 /// Reports in one transaction at most.
 const GROUP: usize = 256;
 /// Octets of messages in one transaction at most.
 const GROUP_BYTES: usize = 24 << 20;
-/// Reports that may wait; more are refused with 503, so that memory is bounded.
+/// Reports that may wait; more are refused with 503.
 const WAITING: usize = 1024;
+/// KiB of messages that may wait, the group being written included; more are
+/// refused with 503, so that memory is bounded whatever is sent. Four of the
+/// largest that the default limits let in.
+const WAITING_KIB: u32 = 256 << 10;
 /// Attempts at a group before its reports are refused.
 const TRIES: usize = 5;
 /// An attempt that took longer has waited for the database as long as the
@@ -32,19 +42,14 @@ const WAITED: Duration = Duration::from_millis(500);
 
 type Answer = oneshot::Sender<Result<Accepted, IntakeError>>;
 
+/// A report in the queue, with the room that it takes until it is answered.
+type Waiting = (Prepared, (Answer, OwnedSemaphorePermit));
+
 /// Where reports are handed in; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Desk {
-    queue: mpsc::Sender<(Prepared, Answer)>,
-}
-
-/// A report whose digests are made; what the writer needs and no more.
-#[derive(Debug, Clone)]
-struct Prepared {
-    report: NewReport,
-    message_key: String,
-    digest: String,
-    upload_sha256: Option<String>,
+    queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
 }
 
 impl Desk {
@@ -62,7 +67,8 @@ impl Desk {
             },
             waiting,
         ));
-        Self { queue }
+        let room = Arc::new(Semaphore::new(WAITING_KIB as usize));
+        Self { queue, room }
     }
 
     /// Makes a report durable; answers after the commit.
@@ -71,91 +77,18 @@ impl Desk {
     /// See [`IntakeError`]; nothing was stored then.
     pub async fn accept(&self, report: NewReport) -> Result<Accepted, IntakeError> {
         let prepared = prepare(report)?;
+        let octets = prepared.report.raw.as_ref().map_or(0, Bytes::len);
+        let kib =
+            u32::try_from(octets.div_ceil(1024)).map_or(WAITING_KIB, |kib| kib.min(WAITING_KIB));
+        let room = Arc::clone(&self.room)
+            .try_acquire_many_owned(kib)
+            .map_err(|_| IntakeError::Unavailable)?;
         let (answer, answered) = oneshot::channel();
         self.queue
-            .try_send((prepared, answer))
+            .try_send((prepared, (answer, room)))
             .map_err(|_| IntakeError::Unavailable)?;
         answered.await.map_err(|_| IntakeError::Unavailable)?
     }
-}
-
-fn prepare(report: NewReport) -> Result<Prepared, IntakeError> {
-    let limits = [
-        ("item_id", report.item_id.as_deref(), 1024, false),
-        (
-            "internet_message_id",
-            report.internet_message_id.as_deref(),
-            998,
-            false,
-        ),
-        ("comment", report.comment.as_deref(), 8000, true),
-        (
-            "Idempotency-Key",
-            report.idempotency_key.as_deref(),
-            128,
-            false,
-        ),
-    ];
-    for (field, value, longest, prose) in limits {
-        let Some(value) = value else { continue };
-        if value.is_empty() && !prose {
-            return Err(IntakeError::Field {
-                field,
-                problem: "is empty",
-            });
-        }
-        if value.len() > longest {
-            return Err(IntakeError::Field {
-                field,
-                problem: "is too long",
-            });
-        }
-        // PostgreSQL text cannot hold NUL; elsewhere control characters have no business.
-        if value.contains('\0') || (!prose && value.chars().any(char::is_control)) {
-            return Err(IntakeError::Field {
-                field,
-                problem: "holds control characters",
-            });
-        }
-    }
-    let upload_sha256 = report
-        .raw
-        .as_ref()
-        .map(|raw| hex::encode(Sha256::digest(raw)));
-    let named = [
-        ("item", report.item_id.as_ref()),
-        ("id", report.internet_message_id.as_ref()),
-        ("raw", upload_sha256.as_ref()),
-    ];
-    let Some((how, what)) = named.into_iter().find_map(|(how, what)| Some((how, what?))) else {
-        return Err(IntakeError::NothingNamed);
-    };
-    let message_key = digest(&[&report.reporter, how, what]);
-    let digest = digest(&[
-        report.client.as_str(),
-        report.mailbox.as_ref().map_or("", |m| m.as_str()),
-        report.item_id.as_deref().unwrap_or_default(),
-        report.internet_message_id.as_deref().unwrap_or_default(),
-        report.reason.map_or("", |r| r.as_str()),
-        report.comment.as_deref().unwrap_or_default(),
-        upload_sha256.as_deref().unwrap_or_default(),
-    ]);
-    Ok(Prepared {
-        report,
-        message_key,
-        digest,
-        upload_sha256,
-    })
-}
-
-/// SHA-256 over length-prefixed parts, so that no two lists of parts collide.
-fn digest(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    hex::encode(hash.finalize())
 }
 
 struct Writer {
@@ -165,7 +98,7 @@ struct Writer {
     wake: Wake,
 }
 
-async fn write_groups(writer: Writer, mut waiting: mpsc::Receiver<(Prepared, Answer)>) {
+async fn write_groups(writer: Writer, mut waiting: mpsc::Receiver<Waiting>) {
     while let Some(first) = waiting.recv().await {
         let mut weight = first.0.report.raw.as_ref().map_or(0, Bytes::len);
         let mut group = vec![first];
@@ -177,7 +110,8 @@ async fn write_groups(writer: Writer, mut waiting: mpsc::Receiver<(Prepared, Ans
         let (reports, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         let results = writer.settle(reports).await;
         writer.wake.notify();
-        for (answer, result) in answers.into_iter().zip(results) {
+        for ((answer, room), result) in answers.into_iter().zip(results) {
+            drop(room);
             if let Ok(Accepted { new: true, .. }) = result {
                 metrics::counter!("unhook_reports_accepted_total").increment(1);
             }
@@ -192,13 +126,17 @@ impl Writer {
     /// again; what then fails is refused whole, since nothing was stored.
     async fn settle(&self, group: Vec<Prepared>) -> Vec<Result<Accepted, IntakeError>> {
         let mut last = None;
+        // Nearly every report is new, which the unique keys prove for nothing;
+        // only when they object is it worth looking what is there.
+        let mut look = false;
         for _ in 0..TRIES {
             let begun = Instant::now();
-            match self.commit(&group).await {
+            match self.commit(&group, look).await {
                 Ok(results) => return results,
                 Err(error @ (StoreError::Busy(_) | StoreError::Conflict(_)))
                     if begun.elapsed() < WAITED =>
                 {
+                    look |= matches!(error, StoreError::Conflict(_));
                     last = Some(error);
                 }
                 Err(error) => {
@@ -219,22 +157,16 @@ impl Writer {
     async fn commit(
         &self,
         group: &[Prepared],
+        look: bool,
     ) -> Result<Vec<Result<Accepted, IntakeError>>, StoreError> {
         let now = self.clock.now();
         let tx = self.store.begin().await?;
         let rows = tx.of(self.tenant);
-        let keys = group
-            .iter()
-            .filter_map(|p| p.report.idempotency_key.clone())
-            .collect();
-        let messages: Vec<String> = group.iter().map(|p| p.message_key.clone()).collect();
-        let known = rows.known_reports(keys, messages.clone()).await?;
-        let mut index = Known::of(&known);
-        let mut submissions: HashMap<String, SubmissionId> = rows
-            .submissions_by_message(messages)
-            .await?
-            .into_iter()
-            .collect();
+        let (mut index, mut submissions) = if look {
+            known(&rows, group).await?
+        } else {
+            Default::default()
+        };
 
         let mut results = Vec::with_capacity(group.len());
         let mut plan = Plan::default();
@@ -250,19 +182,32 @@ impl Writer {
             };
             results.push(result);
         }
-        if !plan.reports.is_empty() {
-            rows.insert_submissions(&plan.submissions).await?;
-            rows.insert_reports(plan.reports).await?;
+        if !plan.new.reports.is_empty() {
+            rows.take_in(plan.new, now).await?;
             rows.count_reporters(plan.again).await?;
-            rows.record(plan.events).await?;
-            rows.enqueue(plan.jobs, now).await?;
             tx.commit().await?;
         }
         Ok(results)
     }
 }
 
+/// What is there already of a group: its reports, and its submissions by message.
+async fn known(
+    rows: &Rows<'_>,
+    group: &[Prepared],
+) -> Result<(Known, HashMap<String, SubmissionId>), StoreError> {
+    let keys = group
+        .iter()
+        .filter_map(|p| p.report.idempotency_key.clone())
+        .collect();
+    let messages: Vec<String> = group.iter().map(|p| p.message_key.clone()).collect();
+    let reports = rows.known_reports(keys, messages.clone()).await?;
+    let submissions = rows.submissions_by_message(messages).await?;
+    Ok((Known::of(&reports), submissions.into_iter().collect()))
+}
+
 /// Reports that are there already, by the two keys that make them one.
+#[derive(Default)]
 struct Known {
     by_key: HashMap<(String, String), (ReportId, String)>,
     by_message: HashMap<(String, String), ReportId>,
@@ -330,11 +275,8 @@ impl Known {
 /// What one transaction inserts.
 #[derive(Default)]
 struct Plan {
-    submissions: Vec<Submission>,
-    reports: Vec<(Report, Option<Bytes>)>,
+    new: Arrivals,
     again: Vec<SubmissionId>,
-    events: Vec<Event>,
-    jobs: Vec<NewJob>,
     queued: HashSet<SubmissionId>,
 }
 
@@ -364,7 +306,7 @@ impl Plan {
         } else {
             let new = SubmissionId::new(now);
             submissions.insert(prepared.message_key.clone(), new);
-            self.submissions.push(Submission {
+            self.new.submissions.push(Submission {
                 item_id,
                 internet_message_id,
                 upload_sha256: prepared.upload_sha256.clone(),
@@ -372,16 +314,16 @@ impl Plan {
             });
             new
         };
-        self.events.push(
+        self.new.events.push(
             Event::new("reported", now)
                 .on(submission)
                 .by("reporter")
                 .with(serde_json::json!({ "report": id, "client": client.as_str() })),
         );
         if self.queued.insert(submission) {
-            self.jobs.push(jobs::triage(submission, now));
+            self.new.jobs.push(jobs::triage(submission, now));
         }
-        self.reports.push((
+        self.new.reports.push((
             Report {
                 id,
                 submission,

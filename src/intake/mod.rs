@@ -5,6 +5,7 @@
 //! that commits together with the report.
 
 mod desk;
+mod prepare;
 
 use bytes::Bytes;
 

@@ -25,6 +25,7 @@ mod mailstore;
 mod names;
 mod org;
 mod poke;
+mod record;
 mod route;
 mod scenario;
 mod seed;
@@ -40,6 +41,7 @@ mod tests;
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -55,11 +57,13 @@ pub use faults::{Action, Fault, Matcher, RetryAfter};
 pub use letter::{Letter, Party};
 pub use mailstore::{Origin, Slot};
 pub use org::{GMAIL_DOMAIN, GRAPH_DOMAIN, Group, Member, Organisation, User, domain_of};
+pub use record::{Exchange, Record};
 pub use scenario::{How, Reporter, Scenario, Snapshot};
-pub use tenant::{CallInfo, Exchange, Hook, NowFn, Phase, Record};
+pub use tenant::{CallInfo, Hook, NowFn, Phase};
 pub use tokens::REPORTER_SCOPE;
 pub use truth::{InnocentState, PlantedState, Truth};
 
+use record::Recorder;
 use tenant::{Tenant, lock};
 
 /// How to start a simulated tenant.
@@ -74,8 +78,10 @@ pub struct SimOptions {
     pub now: NowFn,
     /// Faults from the start.
     pub faults: Vec<Fault>,
-    /// Whether to keep a record of all requests and answers.
+    /// Whether to keep a record of all requests and answers in memory.
     pub record: bool,
+    /// A file that all requests and answers are added to, one JSON object a line.
+    pub record_file: Option<PathBuf>,
     /// Whether the providers' own throttling limits hold.
     pub limits: bool,
     /// Public key (PEM) of the Entra client's certificate; without it client
@@ -95,6 +101,7 @@ impl SimOptions {
             now,
             faults: Vec::new(),
             record: false,
+            record_file: None,
             limits: true,
             client_key_pem: None,
         }
@@ -130,14 +137,14 @@ impl Sim {
     /// Starts listening; returns when connections are taken.
     ///
     /// # Errors
-    /// When an address cannot be bound, a key cannot be made or the server's
-    /// thread does not come up.
+    /// When an address cannot be bound, the record's file cannot be opened, a key
+    /// cannot be made or the server's thread does not come up.
     pub fn start(options: SimOptions) -> io::Result<Self> {
         let http = TcpListener::bind(options.listen)?;
         let mail = TcpListener::bind(options.smtp_listen)?;
         let smtp = mail.local_addr()?;
         let base = format!("http://{}", http.local_addr()?);
-        let record = options.record.then(Record::default);
+        let record = Recorder::new(options.record, options.record_file.as_deref())?;
         let tenant = Arc::new(Tenant::new(
             options.organisation,
             identity(options.client_key_pem),
@@ -369,7 +376,7 @@ impl Sim {
     /// The record, if one is kept; grows while the simulator runs.
     #[must_use]
     pub fn record(&self) -> Option<Record> {
-        self.tenant.record.clone()
+        self.tenant.record.memory.clone()
     }
 
     /// Stops listening and waits for the server's thread to end.

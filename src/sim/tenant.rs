@@ -9,7 +9,6 @@ use std::{
     },
 };
 
-use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
@@ -24,6 +23,7 @@ use super::{
     mailstore::{Delivery, Mailbox, Origin, Slot},
     org::{Organisation, User},
     poke,
+    record::Recorder,
     route::{Route, route},
     scenario::Planted,
     tokens::{AccessTokens, Identity},
@@ -65,36 +65,6 @@ pub struct CallInfo {
 /// A function called around every call.
 pub type Hook = Arc<dyn Fn(&CallInfo) + Send + Sync>;
 
-/// One request and its answer, as they crossed the wire.
-#[derive(Debug, Clone)]
-pub struct Exchange {
-    /// The service.
-    pub face: Face,
-    /// The kind of call.
-    pub operation: Operation,
-    /// HTTP method.
-    pub method: String,
-    /// Path and query, without the base; `$batch` parts with `/v1.0` in front.
-    pub target: String,
-    /// Request headers, names in lower case, credentials left out.
-    pub request_headers: Vec<(String, String)>,
-    /// Request body.
-    pub request_body: Bytes,
-    /// HTTP status.
-    pub status: u16,
-    /// Response headers.
-    pub response_headers: Vec<(String, String)>,
-    /// Response body.
-    pub response_body: Bytes,
-    /// Whether it is a part of a `$batch`.
-    pub part: bool,
-    /// Whether a scripted fault changed it.
-    pub faulted: bool,
-}
-
-/// The record of a simulated world.
-pub type Record = Arc<Mutex<Vec<Exchange>>>;
-
 pub(super) struct Tenant {
     pub org: Organisation,
     boxes: Vec<Mutex<Mailbox>>,
@@ -103,7 +73,7 @@ pub(super) struct Tenant {
     tokens: Mutex<AccessTokens>,
     pub script: Mutex<Script>,
     pub counters: Mutex<Counters>,
-    pub record: Option<Record>,
+    pub record: Recorder,
     pub hook: Mutex<Option<Hook>>,
     pub planted: Mutex<Planted>,
     /// Messages that a fault took away: mailbox and number.
@@ -129,7 +99,7 @@ impl Tenant {
         identity: Identity,
         keys: &'static Keys,
         now: NowFn,
-        record: Option<Record>,
+        record: Recorder,
         limits: bool,
     ) -> Self {
         let boxes = org
@@ -290,7 +260,7 @@ impl Tenant {
                 _ => {}
             }
         }
-        self.keep(call, route, &reply, !actions.is_empty());
+        self.record.keep(call, route, &reply, !actions.is_empty());
         info.phase = Phase::After;
         self.tell(&info);
         reply
@@ -422,37 +392,6 @@ impl Tenant {
             mailbox.remove(uid);
             lock(&self.vanished).insert((index, uid));
         }
-    }
-
-    fn keep(&self, call: &Call, route: Route, reply: &Reply, faulted: bool) {
-        let Some(record) = &self.record else {
-            return;
-        };
-        let secret = ["authorization", "x-goog-gmail-access-token", "cookie"];
-        lock(record).push(Exchange {
-            face: route.face,
-            operation: route.operation,
-            method: call.method.clone(),
-            target: call.target.clone(),
-            request_headers: call
-                .headers
-                .iter()
-                .filter(|(name, _)| !secret.contains(&name.as_str()))
-                .cloned()
-                .collect(),
-            request_body: match route.face {
-                Face::Entra | Face::GoogleAuth => Bytes::new(),
-                _ => call.body.clone(),
-            },
-            status: reply.status,
-            response_headers: reply.headers.clone(),
-            response_body: match route.face {
-                Face::Entra | Face::GoogleAuth => Bytes::new(),
-                _ => reply.body.clone(),
-            },
-            part: call.part,
-            faulted,
-        });
     }
 
     pub(super) fn user(&self, index: u32) -> Option<&User> {

@@ -8,7 +8,7 @@ use sea_orm::{
     QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
-use super::{Scope, StoreError, instant, millis, parse};
+use super::{Scope, StoreError, batch::Batch, instant, millis, parse};
 use crate::domain::{CampaignId, EventId, SubmissionId};
 
 mod entity {
@@ -156,8 +156,14 @@ impl Scope<'_, DatabaseTransaction> {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn record(&self, events: Vec<Event>) -> Result<(), StoreError> {
+        let mut batch = Batch::on(self.conn);
+        self.add_events(&mut batch, events);
+        Ok(batch.execute(self.conn).await?)
+    }
+
+    pub(super) fn add_events(&self, batch: &mut Batch, events: Vec<Event>) {
         if events.is_empty() {
-            return Ok(());
+            return;
         }
         let rows = events.into_iter().map(|event| entity::ActiveModel {
             id: Set(event.id.to_string()),
@@ -169,9 +175,6 @@ impl Scope<'_, DatabaseTransaction> {
             detail: Set(event.detail),
             at: Set(millis(event.at)),
         });
-        entity::Entity::insert_many(rows)
-            .exec_without_returning(self.conn)
-            .await?;
-        Ok(())
+        batch.add(&entity::Entity::insert_many(rows));
     }
 }

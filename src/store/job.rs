@@ -11,7 +11,7 @@ use sea_orm::{
     sea_query::Expr, sea_query::OnConflict,
 };
 
-use super::{Scope, Store, StoreError, Tx, instant, millis, parse};
+use super::{Scope, Store, StoreError, Tx, batch::Batch, instant, millis, parse};
 use crate::domain::{JobId, TenantId};
 
 mod entity {
@@ -266,8 +266,14 @@ impl Scope<'_, DatabaseTransaction> {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn enqueue(&self, jobs: Vec<NewJob>, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut batch = Batch::on(self.conn);
+        self.add_jobs(&mut batch, jobs, now);
+        Ok(batch.execute(self.conn).await?)
+    }
+
+    pub(super) fn add_jobs(&self, batch: &mut Batch, jobs: Vec<NewJob>, now: DateTime<Utc>) {
         if jobs.is_empty() {
-            return Ok(());
+            return;
         }
         let rows = jobs.into_iter().map(|job| entity::ActiveModel {
             id: Set(JobId::new(now).to_string()),
@@ -284,44 +290,41 @@ impl Scope<'_, DatabaseTransaction> {
             last_error: Set(None),
             created_at: Set(millis(now)),
         });
-        entity::Entity::insert_many(rows)
-            .on_conflict(
-                OnConflict::columns([
-                    entity::Column::TenantId,
-                    entity::Column::Kind,
-                    entity::Column::Target,
-                ])
-                .value(entity::Column::Again, Expr::value(true))
-                .value(
-                    entity::Column::Attempts,
-                    Expr::case(
-                        Expr::col((entity::Entity, entity::Column::State)).eq("parked"),
-                        Expr::value(0),
-                    )
-                    .finally(Expr::col((entity::Entity, entity::Column::Attempts))),
+        let insert = entity::Entity::insert_many(rows).on_conflict(
+            OnConflict::columns([
+                entity::Column::TenantId,
+                entity::Column::Kind,
+                entity::Column::Target,
+            ])
+            .value(entity::Column::Again, Expr::value(true))
+            .value(
+                entity::Column::Attempts,
+                Expr::case(
+                    Expr::col((entity::Entity, entity::Column::State)).eq("parked"),
+                    Expr::value(0),
                 )
-                // A parked or waiting job is woken by whoever asks for it anew.
-                .value(
-                    entity::Column::State,
-                    Expr::case(
-                        Expr::col((entity::Entity, entity::Column::State)).eq("parked"),
-                        "ready",
-                    )
-                    .finally(Expr::col((entity::Entity, entity::Column::State))),
-                )
-                .value(
-                    entity::Column::RunAfter,
-                    Expr::case(
-                        Expr::col((entity::Entity, entity::Column::State)).eq("running"),
-                        Expr::col((entity::Entity, entity::Column::RunAfter)),
-                    )
-                    .finally(Expr::value(millis(now))),
-                )
-                .to_owned(),
+                .finally(Expr::col((entity::Entity, entity::Column::Attempts))),
             )
-            .exec_without_returning(self.conn)
-            .await?;
-        Ok(())
+            // A parked or waiting job is woken by whoever asks for it anew.
+            .value(
+                entity::Column::State,
+                Expr::case(
+                    Expr::col((entity::Entity, entity::Column::State)).eq("parked"),
+                    "ready",
+                )
+                .finally(Expr::col((entity::Entity, entity::Column::State))),
+            )
+            .value(
+                entity::Column::RunAfter,
+                Expr::case(
+                    Expr::col((entity::Entity, entity::Column::State)).eq("running"),
+                    Expr::col((entity::Entity, entity::Column::RunAfter)),
+                )
+                .finally(Expr::value(millis(now))),
+            )
+            .to_owned(),
+        );
+        batch.add(&insert);
     }
 }
 

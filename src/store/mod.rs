@@ -7,9 +7,12 @@
 //! No provider, no HTTP, no decisions here.
 
 pub mod api_key;
+mod batch;
 pub mod blobs;
 pub mod campaign;
+mod checkpoint;
 pub mod event;
+pub mod intake;
 pub mod job;
 pub mod letter;
 pub mod mailbox;
@@ -32,6 +35,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::{config, domain::TenantId};
 
+use checkpoint::Checkpoints;
 pub use page::{Page, PageRequest};
 
 /// Why the store did not do what was asked.
@@ -114,6 +118,7 @@ pub struct Store {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     observer: Option<CommitObserver>,
+    checkpoints: Option<Checkpoints>,
 }
 
 impl std::fmt::Debug for Store {
@@ -133,7 +138,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let url = section.url.expose_secret();
         let wait = Duration::from_secs(section.wait_seconds.max(1));
-        let (reader, writer) = if let Some(path) = url.strip_prefix("sqlite:") {
+        let (reader, writer, checkpoints) = if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.trim_start_matches("//");
             // A folder that cannot be made shows when the file is opened.
             if let Some(folder) = std::path::Path::new(path).parent() {
@@ -142,7 +147,8 @@ impl Store {
             let url = format!("sqlite:{path}?mode=rwc");
             let writer = Database::connect(sqlite_options(&url, 1, wait)).await?;
             let reader = Database::connect(sqlite_options(&url, 4, wait)).await?;
-            (reader, writer)
+            let checkpoints = Checkpoints::start(reader.clone());
+            (reader, writer, Some(checkpoints))
         } else {
             let mut options = ConnectOptions::new(url);
             options
@@ -151,12 +157,13 @@ impl Store {
                 .connect_timeout(wait)
                 .sqlx_logging(false);
             let both = Database::connect(options).await?;
-            (both.clone(), both)
+            (both.clone(), both, None)
         };
         Ok(Self {
             reader,
             writer,
             observer,
+            checkpoints,
         })
     }
 
@@ -212,6 +219,7 @@ impl Store {
         Ok(Tx {
             inner: self.writer.begin().await?,
             observer: self.observer.clone(),
+            checkpoints: self.checkpoints.clone(),
         })
     }
 
@@ -240,9 +248,9 @@ fn sqlite_options(url: &str, connections: u32, wait: Duration) -> ConnectOptions
                 .busy_timeout(wait)
                 .foreign_keys(true)
                 .pragma("cache_size", "-16384")
-                // Checkpoints at 64 MiB of log instead of 4: copying pages into
-                // the file less often lets more of them be copied once.
-                .pragma("wal_autocheckpoint", "16384")
+                // The log is copied by `checkpoint`; this is for when that
+                // cannot keep up: 256 MiB of log.
+                .pragma("wal_autocheckpoint", "65536")
                 .statement_cache_capacity(128)
         });
     options
@@ -252,6 +260,7 @@ fn sqlite_options(url: &str, connections: u32, wait: Duration) -> ConnectOptions
 pub struct Tx {
     inner: DatabaseTransaction,
     observer: Option<CommitObserver>,
+    checkpoints: Option<Checkpoints>,
 }
 
 impl Tx {
@@ -270,6 +279,9 @@ impl Tx {
     /// [`StoreError`]; nothing of the change has happened then.
     pub async fn commit(self) -> Result<(), StoreError> {
         self.inner.commit().await?;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.committed();
+        }
         if let Some(observer) = &self.observer {
             observer();
         }

@@ -8,7 +8,7 @@ use sea_orm::{
     QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Expr,
 };
 
-use super::{Page, PageRequest, Scope, StoreError, instant, millis, parse};
+use super::{Page, PageRequest, Scope, StoreError, batch::Batch, instant, millis, parse};
 use crate::domain::{
     MailboxAddress, ReportClient, ReportId, ReportReason, ReportStatus, SubmissionId, Verdict,
 };
@@ -234,14 +234,12 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, DatabaseTransaction> {
-    /// Inserts new reports and the bytes that came with them.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when one of them is there already.
-    pub async fn insert_reports(
+    /// New reports and the bytes that came with them.
+    pub(super) fn add_reports(
         &self,
+        batch: &mut Batch,
         reports: Vec<(Report, Option<bytes::Bytes>)>,
-    ) -> Result<(), StoreError> {
+    ) {
         let mut rows = Vec::with_capacity(reports.len());
         let mut uploads = Vec::new();
         for (report, bytes) in reports {
@@ -257,16 +255,11 @@ impl Scope<'_, DatabaseTransaction> {
             rows.push(self.report_row(report));
         }
         if !rows.is_empty() {
-            entity::Entity::insert_many(rows)
-                .exec_without_returning(self.conn)
-                .await?;
+            batch.add(&entity::Entity::insert_many(rows));
         }
         if !uploads.is_empty() {
-            upload::Entity::insert_many(uploads)
-                .exec_without_returning(self.conn)
-                .await?;
+            batch.add(&upload::Entity::insert_many(uploads));
         }
-        Ok(())
     }
 
     fn report_row(&self, report: Report) -> entity::ActiveModel {

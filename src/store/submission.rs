@@ -8,7 +8,9 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::{Page, PageRequest, Scope, StoreError, from_json, instant, millis, parse, to_json};
+use super::{
+    Page, PageRequest, Scope, StoreError, batch::Batch, from_json, instant, millis, parse, to_json,
+};
 use crate::domain::{
     Assessment, CampaignId, EvidenceState, Locator, MailboxAddress, SubmissionId, Verdict,
     VerdictSource,
@@ -336,21 +338,19 @@ impl Scope<'_, DatabaseTransaction> {
         })
     }
 
-    /// Inserts new submissions.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when one of them is there already.
-    pub async fn insert_submissions(&self, new: &[Submission]) -> Result<(), StoreError> {
-        if new.is_empty() {
-            return Ok(());
-        }
+    /// New submissions.
+    pub(super) fn add_submissions(
+        &self,
+        batch: &mut Batch,
+        new: &[Submission],
+    ) -> Result<(), StoreError> {
         let rows = new
             .iter()
             .map(|s| self.submission_row(s))
             .collect::<Result<Vec<_>, _>>()?;
-        entity::Entity::insert_many(rows)
-            .exec_without_returning(self.conn)
-            .await?;
+        if !rows.is_empty() {
+            batch.add(&entity::Entity::insert_many(rows));
+        }
         Ok(())
     }
 

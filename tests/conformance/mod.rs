@@ -8,6 +8,7 @@ mod google;
 mod graph;
 mod multipart;
 mod openapi;
+mod recorded;
 mod schema;
 mod story;
 

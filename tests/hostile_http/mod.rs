@@ -105,7 +105,7 @@ impl House {
         let now = clock.clone();
         let organisation = Organisation::generate(16, 7);
         let options = SimOptions::new(organisation, Arc::new(move || now.now()));
-        let sim = Sim::start(options).expect("the simulated tenant starts");
+        let sim = crate::support::recorded::start(options);
         sim.plant(&Scenario {
             mailboxes: Some(8),
             ..Scenario::default()

@@ -31,7 +31,7 @@ impl World {
         let organisation = Organisation::generate(people, 7);
         let mut options = SimOptions::new(organisation, Arc::new(|| SystemClock.now()));
         options.record = true;
-        let sim = Sim::start(options).expect("simulated tenant");
+        let sim = crate::support::recorded::start(options);
         let mail = connect(&sim, provider).await;
         Self {
             sim,

@@ -4,4 +4,5 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod database;
+pub mod recorded;
 pub mod stage;

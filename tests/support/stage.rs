@@ -17,7 +17,10 @@ use unhook::{
     store::CommitObserver,
 };
 
-use super::database::{Backend, postgres_database};
+use super::{
+    database::{Backend, postgres_database},
+    recorded,
+};
 
 /// A simulated organisation with a scenario planted.
 pub fn tenant(mailboxes: usize, planted: usize, message: Option<Vec<u8>>) -> Sim {
@@ -34,7 +37,7 @@ pub fn tenant_with(
     let organisation = Organisation::generate(mailboxes, 7);
     let mut options = SimOptions::new(organisation, Arc::new(|| SystemClock.now()));
     options.record = record;
-    let sim = Sim::start(options).expect("the simulated tenant starts");
+    let sim = recorded::start(options);
     sim.plant(&Scenario {
         message,
         mailboxes: Some(planted),

@@ -210,7 +210,7 @@ fn mailbox(text: &str) -> Result<MailboxAddress, Problem> {
 }
 
 fn decode(text: &str) -> Result<Bytes, Problem> {
-    let engine = if text.contains(['-', '_']) {
+    let engine = if memchr::memchr2(b'-', b'_', text.as_bytes()).is_some() {
         URL_SAFE
     } else {
         STANDARD
