@@ -9,6 +9,8 @@
 //! An escaped NUL (`\u0000`) is legal JSON and arrives as U+0000 in the string:
 //! nothing is cut off there, and fields that go into rows must refuse it.
 
+mod fault;
+
 use std::{collections::HashSet, fmt};
 
 use serde::{
@@ -16,6 +18,8 @@ use serde::{
     de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
+
+pub use fault::Fault;
 
 /// The deepest nesting of arrays and objects that is read.
 pub const MAX_DEPTH: usize = 64;
@@ -27,7 +31,8 @@ const PRIVATE_PREFIX: &str = "$serde_json::private::";
 const DUPLICATE: &str = "a member name occurs twice";
 const PRIVATE: &str = "a member name is reserved";
 
-/// Why bytes were not taken as JSON. No variant quotes the input.
+/// Why bytes were not taken as JSON. No variant quotes a value of the input; of
+/// its member names only what [`Fault`] says.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum StrictJsonError {
     /// Longer than the caller allows.
@@ -57,8 +62,10 @@ pub enum StrictJsonError {
         column: usize,
     },
     /// JSON, but not of the wanted shape: unknown or missing member, wrong type.
-    #[error("not the expected shape: line {line}, column {column}")]
+    #[error("{fault}: line {line}, column {column}")]
     Shape {
+        /// Which member, and what is wrong with it.
+        fault: Fault,
         /// Line of the fault, from 1.
         line: usize,
         /// Column of the fault in bytes.
@@ -106,6 +113,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, Stric
     }
     serde_json::from_str::<Checked>(text).map_err(|e| refusal(&e))?;
     serde_json::from_str(text).map_err(|e| StrictJsonError::Shape {
+        fault: Fault::of(&e, text),
         line: e.line(),
         column: e.column(),
     })

@@ -233,6 +233,81 @@ fn no_template_switches_escaping_off() {
     assert!(read >= 8);
 }
 
+/// A page of the story in plain words.
+fn page(name: &str) -> String {
+    let (_, render) = PAGES
+        .iter()
+        .find(|(page, _)| *page == name)
+        .unwrap_or_else(|| panic!("no page {name}"));
+    render(&Words::plain()).expect("rendered")
+}
+
+#[test]
+fn folders_are_called_what_their_owners_call_them() {
+    let campaign = page("campaign");
+    for folder in ["Inbox", "Projects/Payroll 2026", "Junk Email"] {
+        assert!(
+            campaign.contains(&format!("<bdi>{folder}</bdi>")),
+            "{folder}"
+        );
+    }
+    assert!(
+        campaign.contains("folder\u{a0}#"),
+        "a row without a name shows its id's end"
+    );
+}
+
+#[test]
+fn a_message_that_was_not_found_is_not_described_as_if_it_were() {
+    let nothing = page("submission-nothing");
+    assert!(!nothing.contains("likely malicious") && !nothing.contains("message.eml"));
+    assert!(nothing.contains("There is nothing to judge"));
+    let sent = page("submission-missing");
+    assert!(sent.contains("going by the client’s copy"));
+    assert!(sent.contains("message.eml?part=upload"));
+    for page in [nothing, sent] {
+        assert!(
+            !page.contains("value=\"malicious\""),
+            "it cannot be carried out"
+        );
+        assert!(page.contains("value=\"benign\""));
+    }
+    assert!(page("submission").contains("value=\"malicious\""));
+}
+
+#[test]
+fn a_timeline_says_each_thing_once_and_whom_it_concerns() {
+    let text = page("submission");
+    let count = |what: &str| text.matches(what).count();
+    assert_eq!(count("Reporter thanked"), 1);
+    assert_eq!(count("Reporter told the new verdict"), 1);
+    assert_eq!(
+        count("<div class=\"what\">Verdict"),
+        2,
+        "policy's and the analyst's"
+    );
+    assert!(count("<dt>reporter</dt><dd><bdi>maya.lindqvist@northwind.example") >= 3);
+}
+
+#[test]
+fn a_table_hides_a_heading_wherever_it_hides_the_column() {
+    let text = page("submission");
+    let table = text
+        .split("<table class=\"signals\">")
+        .nth(1)
+        .expect("reasons");
+    let table = table.split("</table>").next().expect("its end");
+    let (head, body) = table.split_once("<tbody>").expect("head and body");
+    let row = body.split("</tr>").next().expect("a row");
+    for class in ["class=\"where\"", "class=\"c-weight\""] {
+        assert_eq!(
+            head.matches(class).count(),
+            row.matches(class).count(),
+            "{class}"
+        );
+    }
+}
+
 /// Writes the pages as files when `UNHOOK_PAGES` names a folder, to look at them.
 #[test]
 fn pages_can_be_looked_at() {

@@ -11,6 +11,7 @@
 )]
 
 mod api;
+mod cli;
 mod conformance;
 mod crash;
 mod flows;

@@ -15,6 +15,10 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 every file was read; 1 a file or folder could not be read, or no \
+                        mail file was found at all."
+)]
 pub(super) struct Options {
     /// Print one JSON object a line: path, sha256, verdict, score, signals,
     /// observables, defects, error
@@ -25,23 +29,39 @@ pub(super) struct Options {
     paths: Vec<PathBuf>,
 }
 
-/// 0 when every input was read, else 1.
+/// 0 when every input was read, 1 when not or when there was none.
 pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut written = Ok(());
     let now = SystemClock.now();
-    let complete = analyze_paths(&options.paths, &Policy::default(), now, |line| {
-        if written.is_ok() {
-            written = if options.json {
-                as_json(&mut out, &line)
-            } else {
-                as_text(&mut out, &line)
-            };
+    let mut complete = true;
+    let mut judged = 0_usize;
+    for path in &options.paths {
+        let mut found = 0_usize;
+        complete &= analyze_paths(
+            std::slice::from_ref(path),
+            &Policy::default(),
+            now,
+            |line| {
+                found += 1;
+                judged += usize::from(line.error.is_none());
+                if written.is_ok() {
+                    written = if options.json {
+                        as_json(&mut out, &line)
+                    } else {
+                        as_text(&mut out, &line)
+                    };
+                }
+            },
+        );
+        if found == 0 {
+            let path = path.to_string_lossy();
+            eprintln!("unhook: no mail files were found in {}", shown(&path));
         }
-    });
+    }
     written?;
     out.flush()?;
-    Ok(if complete {
+    Ok(if complete && judged > 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -53,9 +73,22 @@ fn as_json(out: &mut impl io::Write, line: &AnalyzeLine) -> io::Result<()> {
     writeln!(out)
 }
 
+/// Text of a stranger, or a file's name, without what a terminal would obey;
+/// quotes and backslashes stay as they are.
+fn shown(text: &str) -> String {
+    text.split_inclusive(['"', '\'', '\\'])
+        .map(|piece| match piece.strip_suffix(['"', '\'', '\\']) {
+            Some(rest) => {
+                let sign = piece.get(rest.len()..).unwrap_or_default();
+                format!("{}{sign}", rest.escape_debug())
+            }
+            None => piece.escape_debug().to_string(),
+        })
+        .collect()
+}
+
 fn as_text(out: &mut impl io::Write, line: &AnalyzeLine) -> io::Result<()> {
-    // a file's name may hold what a terminal would obey
-    let path = line.path.escape_debug();
+    let path = shown(&line.path);
     match (line.verdict, line.score, &line.error) {
         (Some(verdict), Some(score), None) => writeln!(out, "{verdict:<10} {score:.3}  {path}")?,
         (_, _, error) => {
@@ -64,7 +97,7 @@ fn as_text(out: &mut impl io::Write, line: &AnalyzeLine) -> io::Result<()> {
         }
     }
     for signal in &line.signals {
-        let evidence = signal.evidence.escape_debug();
+        let evidence = shown(&signal.evidence);
         writeln!(
             out,
             "    {:+.1}  {} ({}): {evidence}",

@@ -1,8 +1,13 @@
 //! `unhook config`: write or check a configuration.
 
-use std::{fs::OpenOptions, io::Write as _, path::PathBuf, process::ExitCode};
+use std::{
+    fs::OpenOptions,
+    io::{ErrorKind, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use clap::Subcommand;
 
 use super::ConfigFile;
@@ -34,9 +39,13 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             } else {
                 options.create_new(true)
             };
-            let mut file = options
-                .open(&out)
-                .with_context(|| format!("{} (--force overwrites)", out.display()))?;
+            let mut file = options.open(&out).map_err(|error| {
+                if error.kind() == ErrorKind::AlreadyExists {
+                    anyhow!("{} is there already; --force overwrites it", out.display())
+                } else {
+                    anyhow!("{} cannot be written: {error}", out.display())
+                }
+            })?;
             file.write_all(EXAMPLE.as_bytes())?;
             println!(
                 "{} written; fill it in, then: unhook doctor --config {0}",
@@ -45,6 +54,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Check(file) => {
             let config = Config::load(file.config.as_deref())?;
+            config.check_files()?;
             println!("The configuration is in order.");
             for (section, set) in [
                 ("graph (Microsoft 365)", config.graph.is_some()),

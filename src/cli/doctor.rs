@@ -8,8 +8,9 @@ use super::{ConfigFile, start};
 use crate::{
     auth::ReporterVerifier,
     clock::{SharedClock, SystemClock},
-    config::Config,
+    config::{Config, notify::Tls},
     mailbox::Finding,
+    notify::{Notifier, NotifyError},
     store::{Store, blobs::Blobs},
 };
 
@@ -70,6 +71,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings.push(tls(config));
     findings.extend(reporters(config, &clock).await);
     findings.extend(platforms(config, &clock).await);
+    findings.extend(letters(config).await);
     findings
 }
 
@@ -106,7 +108,7 @@ async fn blobs(config: &Config) -> Finding {
     };
     match checked {
         Ok(()) => fine("blob store", format!("{path} can be written and read back")),
-        Err(error) => wrong("blob store", format!("{path}: {error}")),
+        Err(error) => wrong("blob store", format!("blobs.path: {path}: {error}")),
     }
 }
 
@@ -173,4 +175,43 @@ async fn platforms(config: &Config, clock: &SharedClock) -> Vec<Finding> {
         }));
     }
     findings
+}
+
+/// The mail server for letters, if there is one.
+async fn letters(config: &Config) -> Option<Finding> {
+    let smtp = config.notify.smtp.as_ref()?;
+    let place = format!("{}:{}", smtp.host, smtp.port);
+    let checked = match Notifier::new(&config.notify) {
+        Ok(notifier) => notifier.check().await?,
+        Err(error) => Err(error),
+    };
+    let protection = match smtp.tls {
+        Tls::Starttls => "STARTTLS",
+        Tls::Implicit => "TLS",
+        Tls::None => "no TLS, loopback only",
+    };
+    let signed_in = match &smtp.username {
+        Some(_) => "signed in",
+        None => "no sign-in configured",
+    };
+    Some(match checked {
+        Ok(()) => fine(
+            "mail server",
+            format!("{place} takes letters ({protection}, {signed_in})"),
+        ),
+        Err(error) => wrong(
+            "mail server",
+            format!("{place} ({protection}): {}", reason(error)),
+        ),
+    })
+}
+
+/// Nothing was to be sent: only what the server said matters.
+fn reason(error: NotifyError) -> String {
+    match error {
+        NotifyError::Refused(words) | NotifyError::NotYet(words) | NotifyError::Compose(words) => {
+            words
+        }
+        other => start::whole(&other),
+    }
 }

@@ -11,6 +11,7 @@ use super::{ConfigFile, start};
 use crate::{
     auth::{Scope, Scopes, api_key},
     clock::{Clock as _, SystemClock},
+    config::Config,
     domain::{ApiKeyId, TenantId},
     store::{Store, api_key::ApiKeyRow},
 };
@@ -46,9 +47,27 @@ pub(super) struct Create {
     file: ConfigFile,
 }
 
-async fn open(file: &ConfigFile) -> anyhow::Result<(Store, TenantId)> {
+/// For a new key the database is made where there is none yet.
+async fn open_or_make(file: &ConfigFile) -> anyhow::Result<(Store, TenantId)> {
     let config = file.load()?;
     let store = start::open_store(&config, None).await?;
+    of_tenant(store, &config).await
+}
+
+/// What only looks for keys neither makes a database nor changes its form.
+async fn open(file: &ConfigFile) -> anyhow::Result<(Store, TenantId)> {
+    let mut config = file.load()?;
+    ensure!(
+        Store::is_there(&config.database),
+        "there is no database yet ({}), and so no key; `unhook serve` or `unhook keys create` makes it",
+        config.database.place()
+    );
+    config.database.migrate_on_start = false;
+    let store = start::open_store(&config, None).await?;
+    of_tenant(store, &config).await
+}
+
+async fn of_tenant(store: Store, config: &Config) -> anyhow::Result<(Store, TenantId)> {
     let tenant = store
         .ensure_tenant(&config.organisation.name, SystemClock.now())
         .await?;
@@ -80,7 +99,7 @@ async fn create(new: Create) -> anyhow::Result<()> {
         (1..=120).contains(&name.chars().count()) && !name.chars().any(char::is_control),
         "--name must be 1 to 120 printable characters"
     );
-    let (store, tenant) = open(&new.file).await?;
+    let (store, tenant) = open_or_make(&new.file).await?;
     let now = SystemClock.now();
     let key = api_key::generate(&mut rand::rng());
     let row = ApiKeyRow {
@@ -110,7 +129,11 @@ async fn create(new: Create) -> anyhow::Result<()> {
 async fn list(file: &ConfigFile) -> anyhow::Result<()> {
     let (store, tenant) = open(file).await?;
     let now = SystemClock.now();
-    for key in store.read(tenant).api_keys().await? {
+    let keys = store.read(tenant).api_keys().await?;
+    if keys.is_empty() {
+        eprintln!("There is no key yet; `unhook keys create` makes one.");
+    }
+    for key in keys {
         let state = match key.revoked_at {
             Some(_) => "revoked",
             None if key.expires_at <= now => "expired",

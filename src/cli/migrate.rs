@@ -2,14 +2,19 @@
 
 use std::process::ExitCode;
 
-use super::ConfigFile;
+use super::{ConfigFile, start::StartError};
 use crate::store::Store;
 
 pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let config = file.load()?;
-    let store = Store::open(&config.database, None).await?;
-    let pending = store.pending_migrations().await?;
-    store.migrate().await?;
+    let store = Store::open(&config.database, None)
+        .await
+        .map_err(StartError::Store)?;
+    let pending = store
+        .pending_migrations()
+        .await
+        .map_err(StartError::Store)?;
+    store.migrate().await.map_err(StartError::Store)?;
     for name in &pending {
         println!("applied {name}");
     }

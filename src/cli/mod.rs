@@ -98,7 +98,7 @@ impl Cli {
             // whoever read the output has seen enough, as `head` does
             Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("unhook: {error:#}");
+                eprintln!("unhook: {}", start::whole(&*error));
                 ExitCode::FAILURE
             }
         }

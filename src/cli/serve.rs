@@ -10,24 +10,9 @@ pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let app = start::build_app(config, Arc::new(SystemClock), None).await?;
     let running = start::start(app).await?;
     tracing::info!(address = %running.address, url = %running.url, "listening");
-    stop_signal().await?;
+    start::stop_signal().await?;
     tracing::info!("stopping: no new requests, what is under way may finish");
     running.stop().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Waits for Ctrl-C or, from a service manager, SIGTERM.
-async fn stop_signal() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            done = tokio::signal::ctrl_c() => done,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }

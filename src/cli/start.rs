@@ -4,6 +4,7 @@
 use std::{
     fmt::Write as _,
     net::{SocketAddr, TcpListener},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -38,22 +39,27 @@ pub enum StartError {
     #[error(transparent)]
     Field(#[from] FieldError),
     /// The database cannot be used.
-    #[error("database: {}", whole(.0))]
+    #[error("database")]
     Store(#[from] StoreError),
     /// Migrations are missing and are not to be applied by the service.
     #[error("database: migrations are missing ({0}); run: unhook migrate")]
     Migrations(String),
     /// The blob store cannot be used.
-    #[error("blobs: {0}")]
-    Blobs(#[from] BlobError),
+    #[error("blobs.path: {}", path.display())]
+    Blobs {
+        /// The folder.
+        path: PathBuf,
+        /// Why it cannot be used.
+        source: BlobError,
+    },
     /// Letters could not be sent.
-    #[error("notify: {0}")]
+    #[error("notify")]
     Notify(#[from] NotifyError),
     /// Reporters could not be verified.
-    #[error("reporters: {}", whole(.0))]
+    #[error("reporters")]
     Verifier(#[from] VerifierError),
     /// The address cannot be listened on.
-    #[error("server.listen: {address}: {source}")]
+    #[error("server.listen: {address}{}", taken(source))]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -62,17 +68,48 @@ pub enum StartError {
     },
 }
 
-/// An error with all its causes on one line.
+/// The hint for the one refusal that has an everyday reason.
+fn taken(source: &std::io::Error) -> &'static str {
+    if source.kind() == std::io::ErrorKind::AddrInUse {
+        " is taken by another process"
+    } else {
+        ""
+    }
+}
+
+/// An error with all its causes on one line, each said once: some libraries'
+/// errors repeat their cause in their own words.
 #[must_use]
 pub fn whole(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        // writing to a string cannot fail
-        let _ = write!(text, ": {error}");
+        let words = error.to_string();
+        if !text.contains(&words) {
+            // writing to a string cannot fail
+            let _ = write!(text, ": {words}");
+        }
         cause = error.source();
     }
     text
+}
+
+/// Waits for Ctrl-C or, from a service manager, SIGTERM.
+///
+/// # Errors
+/// When the system does not let the process listen for them.
+pub async fn stop_signal() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            done = tokio::signal::ctrl_c() => done,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 /// Opens the database and brings it up to date, or refuses one that is not when
@@ -123,7 +160,10 @@ pub async fn build_app(
     observer: Option<CommitObserver>,
 ) -> Result<App, StartError> {
     let store = open_store(&config, observer).await?;
-    let blobs = Blobs::open(&config.blobs.path)?;
+    let blobs = Blobs::open(&config.blobs.path).map_err(|source| StartError::Blobs {
+        path: config.blobs.path.clone(),
+        source,
+    })?;
     let tenant = store
         .ensure_tenant(&config.organisation.name, clock.now())
         .await?;

@@ -44,6 +44,22 @@ impl Database {
         Ok(())
     }
 
+    /// What it may be called in an error: the SQLite file, or host, port and
+    /// name. Never credentials or options.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let url = self.url.expose_secret();
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return path.trim_start_matches("//").to_owned();
+        }
+        let Ok(url) = url::Url::parse(url) else {
+            return "database.url".to_owned();
+        };
+        let host = url.host_str().unwrap_or("localhost");
+        let port = url.port().unwrap_or(5432);
+        format!("{host}:{port}{}", url.path())
+    }
+
     pub(super) fn validate(&self) -> Result<(), FieldError> {
         let url = self.url.expose_secret();
         let known = url

@@ -59,12 +59,51 @@ pub(super) fn load(
         Some(path) => read(path)?,
         None => String::new(),
     };
-    from_text(&text, environment).map_err(|error| match (error, path) {
-        (ConfigError::Text(reason), Some(path)) => {
+    let environment = overrides(environment)?;
+    match built(&text, &environment) {
+        Ok(config) => Ok(config),
+        Err(error) => Err(blamed(&text, environment, error, path)),
+    }
+}
+
+/// The error at its source: a file is not blamed for what a variable says.
+fn blamed(
+    text: &str,
+    environment: Vec<Override>,
+    error: ConfigError,
+    path: Option<&Path>,
+) -> ConfigError {
+    let reason = match &error {
+        ConfigError::Text(reason) => reason.clone(),
+        ConfigError::Field(field) => field.to_string(),
+        ConfigError::Reporters(field) => field.to_string(),
+        ConfigError::Policy(field) => field.to_string(),
+        ConfigError::File { .. } | ConfigError::Environment { .. } => return error,
+    };
+    // Without the variable that is at fault this error is not there.
+    let same = |other: Result<Config, ConfigError>| {
+        other.is_err_and(|other| other.to_string() == error.to_string())
+    };
+    let mut guilty = (0..environment.len()).filter(|at| {
+        let mut others = environment.clone();
+        others.remove(*at);
+        !same(built(text, &others))
+    });
+    let file_alone = environment.is_empty() || same(built(text, &[]));
+    match (file_alone, guilty.next(), path) {
+        (false, Some(at), _) => ConfigError::Environment {
+            name: environment
+                .into_iter()
+                .nth(at)
+                .map(|one| one.name)
+                .unwrap_or_default(),
+            reason,
+        },
+        (_, _, Some(path)) if matches!(error, ConfigError::Text(_)) => {
             ConfigError::Text(format!("{}: {reason}", path.display()))
         }
-        (error, _) => error,
-    })
+        _ => error,
+    }
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
@@ -83,16 +122,39 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))
 }
 
+/// One field that a variable of the environment sets.
+#[derive(Debug, Clone)]
+struct Override {
+    /// The variable.
+    name: String,
+    /// The field's full name.
+    field: String,
+    value: Value,
+}
+
+fn overrides(
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Vec<Override>, ConfigError> {
+    environment
+        .filter_map(|(name, value)| overriding(&name, value).transpose())
+        .collect()
+}
+
 pub(super) fn from_text(
     text: &str,
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigError> {
+    let environment = overrides(environment)?;
+    built(text, &environment).map_err(|error| blamed(text, environment, error, None))
+}
+
+fn built(text: &str, environment: &[Override]) -> Result<Config, ConfigError> {
     let said = |e: config::ConfigError| ConfigError::Text(e.to_string());
     let mut builder = config::Config::builder().add_source(File::from_str(text, FileFormat::Toml));
-    for (name, value) in environment {
-        if let Some((path, value)) = overriding(&name, value)? {
-            builder = builder.set_override(path, value).map_err(said)?;
-        }
+    for one in environment {
+        builder = builder
+            .set_override(&one.field, one.value.clone())
+            .map_err(said)?;
     }
     let mut config: Config = builder
         .build()
@@ -107,7 +169,7 @@ pub(super) fn from_text(
 /// `UNHOOK__NOTIFY__VIA__GRAPH=smtp` sets `notify.via.graph`. A value in square
 /// brackets is a TOML list; any other is text, which the field's own type reads,
 /// so that a secret of digits stays as it is written.
-fn overriding(name: &OsString, value: OsString) -> Result<Option<(String, Value)>, ConfigError> {
+fn overriding(name: &OsString, value: OsString) -> Result<Option<Override>, ConfigError> {
     let Some(name) = name.to_str() else {
         return Ok(None);
     };
@@ -135,7 +197,11 @@ fn overriding(name: &OsString, value: OsString) -> Result<Option<(String, Value)
     } else {
         Value::from(value)
     };
-    Ok(Some((parts.join("."), value)))
+    Ok(Some(Override {
+        name: name.to_owned(),
+        field: parts.join("."),
+        value,
+    }))
 }
 
 fn texts(table: &toml::Table) -> Option<Value> {

@@ -101,6 +101,37 @@ impl Config {
         Ok(())
     }
 
+    /// Reads every file that a field names for a secret, a key or a certificate,
+    /// and forgets it: whether they are there and of a sensible size. What they
+    /// hold is proved by `unhook doctor`. (Files of values that the whole is
+    /// validated with, [`Config::load`] has read by then.)
+    ///
+    /// # Errors
+    /// The first field whose file cannot be read.
+    pub fn check_files(&self) -> Result<(), ConfigError> {
+        let server = &self.server;
+        let mut named = vec![
+            ("server.tls_certificate_file", &server.tls_certificate_file),
+            ("server.tls_key_file", &server.tls_key_file),
+        ];
+        if let Some(graph) = &self.graph {
+            named.extend([
+                ("graph.client_secret_file", &graph.client_secret_file),
+                ("graph.certificate_file", &graph.certificate_file),
+                ("graph.private_key_file", &graph.private_key_file),
+            ]);
+        }
+        if let Some(google) = &self.google {
+            named.push(("google.service_account_file", &google.service_account_file));
+        }
+        for (field, path) in named {
+            if let Some(path) = path {
+                graph::read_small(field, path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The organisation's own servers are named once; a list in the policy, where
     /// `*` is possible too, goes before.
     fn share_authserv_ids(&mut self) {

@@ -24,7 +24,27 @@ pub struct Instance {
     /// A key for console and API.
     pub api_key: String,
     running: Running,
-    folder: PathBuf,
+    folder: Folder,
+}
+
+/// A folder that is thrown away with its owner, however that ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> std::io::Result<Self> {
+        let name = format!("unhook-demo-{}", uuid::Uuid::new_v4().simple());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, "the demo's folder is left behind");
+        }
+    }
 }
 
 impl Instance {
@@ -34,15 +54,13 @@ impl Instance {
         listen: Option<SocketAddr>,
         clock: SharedClock,
     ) -> anyhow::Result<Self> {
-        let folder =
-            std::env::temp_dir().join(format!("unhook-demo-{}", uuid::Uuid::new_v4().simple()));
-        std::fs::create_dir_all(&folder)?;
+        let folder = Folder::make()?;
         let listen = match listen {
             Some(listen) => listen,
             // The add-on's tokens name the exact address, so it is chosen first.
             None => std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?,
         };
-        let config = Config::parse(&settings(sim, listen, &folder)?)?;
+        let config = Config::parse(&settings(sim, listen, &folder.0)?)?;
         let app = start::build_app(config, clock, None).await?;
         let api_key = make_key(&app).await?;
         let running = start::start(app.clone()).await?;
@@ -58,9 +76,8 @@ impl Instance {
     /// Stops it and throws its data away.
     pub async fn stop(self) {
         self.running.stop().await;
-        if let Err(error) = std::fs::remove_dir_all(&self.folder) {
-            tracing::warn!(%error, "the demo's folder is left behind");
-        }
+        // last, when nothing writes into it any more
+        drop(self.folder);
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod click;
 mod instance;
+mod message;
 mod progress;
 mod receipt;
 
@@ -14,6 +15,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 
 use crate::{
+    cli::start,
     clock::{Clock as _, SharedClock, SystemClock},
     domain::ReportId,
     sim::{Organisation, Scenario, Sim, SimOptions},
@@ -52,33 +54,59 @@ pub enum Ending {
     Failed,
 }
 
-/// Runs the demo to its receipt; gives the code to exit with.
+/// Runs the demo to its receipt; gives the code to exit with. Ctrl-C or SIGTERM
+/// ends it at any time, and its data is thrown away.
 ///
 /// # Errors
-/// When the message cannot be read or a part cannot be started.
+/// When the message cannot be used, a part cannot be started, or it is stopped
+/// before its receipt.
 pub async fn run(options: Options) -> anyhow::Result<Ending> {
-    let message = options
-        .message
-        .as_ref()
-        .map(|path| {
-            std::fs::read(path).map_err(|e| anyhow::anyhow!("cannot read {}: {e}", path.display()))
-        })
-        .transpose()?;
+    let message = options.message.as_deref().map(message::read).transpose()?;
     let show = progress::Show::new(options.json);
     show.say("setting up", &format!(
         "{} people, half on Microsoft 365, half on Google Workspace, over real HTTP on loopback",
         options.mailboxes
     ));
     let sim = start_tenant(options.mailboxes, message)?;
-    let reporters = sim.reporters();
     let clock: SharedClock = Arc::new(SystemClock);
-    let instance =
-        instance::Instance::start(&sim, options.listen, SharedClock::clone(&clock)).await?;
+    let starting = instance::Instance::start(&sim, options.listen, SharedClock::clone(&clock));
+    let instance = unless_stopped(starting).await?;
+    let ending = unless_stopped(play(&options, &show, &sim, &instance, &clock)).await;
+    if ending.is_ok() && !options.once {
+        if !options.json {
+            println!("\n  Console  {}/console", instance.url);
+            println!("  API key  {}", instance.api_key);
+            println!("  Ctrl-C ends the demo; its data is thrown away.");
+        }
+        start::stop_signal().await?;
+    }
+    instance.stop().await;
+    ending
+}
 
+/// The outcome of a part, unless the demo is told to stop before.
+async fn unless_stopped<T>(part: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::select! {
+        done = part => done,
+        stopped = start::stop_signal() => {
+            stopped?;
+            Err(anyhow::anyhow!("stopped before the receipt"))
+        }
+    }
+}
+
+/// From the clicks to the receipt, which is printed.
+async fn play(
+    options: &Options,
+    show: &progress::Show,
+    sim: &Sim,
+    instance: &instance::Instance,
+    clock: &SharedClock,
+) -> anyhow::Result<Ending> {
     let clicked = clock.now();
     let mut reports: Vec<ReportId> = Vec::new();
-    for reporter in &reporters {
-        let id = click::report(&sim, &instance.url, reporter).await?;
+    for reporter in &sim.reporters() {
+        let id = click::report(sim, &instance.url, reporter).await?;
         show.say(
             "reported",
             &format!(
@@ -88,24 +116,14 @@ pub async fn run(options: Options) -> anyhow::Result<Ending> {
         );
         reports.push(id);
     }
-    let done = progress::follow(&show, &instance, &reports, PATIENCE).await;
-    let receipt = receipt::Receipt::draw(&sim, &instance, &reports, clicked, done).await?;
-    let ending = receipt.ending();
+    let done = progress::follow(show, instance, &reports, PATIENCE).await;
+    let receipt = receipt::Receipt::draw(sim, instance, &reports, clicked, done).await?;
     if options.json {
         println!("{}", serde_json::to_string(&receipt)?);
     } else {
         receipt.print();
     }
-    if !options.once {
-        if !options.json {
-            println!("\n  Console  {}/console", instance.url);
-            println!("  API key  {}", instance.api_key);
-            println!("  Ctrl-C ends the demo; its data is thrown away.");
-        }
-        tokio::signal::ctrl_c().await?;
-    }
-    instance.stop().await;
-    Ok(ending)
+    Ok(receipt.ending())
 }
 
 fn start_tenant(mailboxes: usize, message: Option<Vec<u8>>) -> anyhow::Result<Sim> {

@@ -1,7 +1,7 @@
 //! Live progress: bars on a terminal, plain lines elsewhere, nothing with `--json`.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io::IsTerminal as _,
     time::{Duration, Instant},
 };
@@ -67,6 +67,9 @@ const STAGES: [(&str, &str); 8] = [
     ("thanked", "thanked"),
 ];
 
+/// The stages that only follow when every copy is at rest.
+const LAST: [&str; 2] = ["checked", "thanked"];
+
 /// Follows the reports until every reporter has been answered and every copy is
 /// at rest; gives whether that happened in time.
 pub async fn follow(
@@ -76,19 +79,10 @@ pub async fn follow(
     patience: Duration,
 ) -> bool {
     let began = Instant::now();
-    let mut seen = Seen {
-        events: HashSet::new(),
-        searched: None,
-        pulled: None,
-    };
+    let mut seen = Seen::default();
     while began.elapsed() < patience {
         match look(show, instance, reports, &mut seen).await {
-            Ok(true) => {
-                for bar in [seen.searched, seen.pulled].into_iter().flatten() {
-                    bar.finish();
-                }
-                return true;
-            }
+            Ok(true) => return true,
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "progress could not be read"),
         }
@@ -97,8 +91,11 @@ pub async fn follow(
     false
 }
 
+#[derive(Default)]
 struct Seen {
     events: HashSet<String>,
+    /// The reporters' addresses by the ids of their reports.
+    reporters: HashMap<String, String>,
     searched: Option<ProgressBar>,
     pulled: Option<ProgressBar>,
 }
@@ -117,6 +114,9 @@ async fn look(
         let Some(report) = rows.report(*id).await? else {
             return Ok(false);
         };
+        if let Some(address) = &report.reporter_address {
+            seen.reporters.insert(id.to_string(), address.to_string());
+        }
         let answered = rows
             .letters_of(*id)
             .await?
@@ -129,32 +129,36 @@ async fn look(
             at_rest &= submission.verdict.is_some();
         }
     }
-    for submission in submissions {
-        tell(show, instance, Some(submission), None, seen).await?;
+    for submission in &submissions {
+        tell(show, instance, (Some(*submission), None), false, seen).await?;
     }
-    for campaign in campaigns {
+    for campaign in &campaigns {
+        tell(show, instance, (None, Some(*campaign)), false, seen).await?;
+    }
+    let mut closed = true;
+    for &campaign in &campaigns {
         let counts = rows.count_pulls(campaign).await?;
         at_rest &= counts.pending == 0;
         if let Some(remediation) = rows.remediation_of(campaign).await? {
             at_rest &= remediation.state == RemediationState::Closed;
-            let bar = seen
-                .searched
-                .take()
-                .or_else(|| show.bar("mailboxes searched"));
-            update(bar.as_ref(), remediation.searched, remediation.mailboxes);
-            seen.searched = bar;
-            let bar = seen.pulled.take().or_else(|| show.bar("copies pulled"));
             let found = counts.found - counts.changed;
-            update(
-                bar.as_ref(),
-                counted(counts.pulled + counts.gone),
-                counted(found),
-            );
-            seen.pulled = bar;
-            if remediation.state == RemediationState::Closed
-                && show.bars.is_none()
-                && seen.events.insert(format!("bars {campaign}"))
-            {
+            let rested = counts.pulled + counts.gone;
+            if remediation.state != RemediationState::Closed {
+                closed = false;
+                let bar = seen
+                    .searched
+                    .take()
+                    .or_else(|| show.bar("mailboxes searched"));
+                update(bar.as_ref(), remediation.searched, remediation.mailboxes);
+                seen.searched = bar;
+                let bar = seen.pulled.take().or_else(|| show.bar("copies pulled"));
+                update(bar.as_ref(), counted(rested), counted(found));
+                seen.pulled = bar;
+            } else if seen.events.insert(format!("bars {campaign}")) {
+                // The bars give way to lines, so that what follows stands below.
+                for bar in [seen.searched.take(), seen.pulled.take()] {
+                    bar.inspect(ProgressBar::finish_and_clear);
+                }
                 show.say(
                     "mailboxes searched",
                     &format!("{}/{}", remediation.searched, remediation.mailboxes),
@@ -162,7 +166,14 @@ async fn look(
                 show.say("copies pulled", &format!("{}/{found}", counts.pulled));
             }
         }
-        tell(show, instance, None, Some(campaign), seen).await?;
+    }
+    if closed {
+        for submission in submissions {
+            tell(show, instance, (Some(submission), None), true, seen).await?;
+        }
+        for campaign in campaigns {
+            tell(show, instance, (None, Some(campaign)), true, seen).await?;
+        }
     }
     Ok(at_rest)
 }
@@ -178,28 +189,31 @@ fn update(bar: Option<&ProgressBar>, done: i64, all: i64) {
     }
 }
 
-/// Says the stages that are new on a timeline.
+/// Says the stages that are new on a timeline: the last ones, or the others.
 async fn tell(
     show: &Show,
     instance: &Instance,
-    submission: Option<SubmissionId>,
-    campaign: Option<CampaignId>,
+    of: (Option<SubmissionId>, Option<CampaignId>),
+    last: bool,
     seen: &mut Seen,
 ) -> Result<(), StoreError> {
     let rows = instance.app.store.read(instance.app.tenant);
-    for event in rows.timeline(submission, campaign).await? {
+    for event in rows.timeline(of.0, of.1).await? {
+        if LAST.contains(&event.kind.as_str()) != last {
+            continue;
+        }
         let Some((_, stage)) = STAGES.iter().find(|(kind, _)| *kind == event.kind) else {
             continue;
         };
         if !seen.events.insert(event.id.to_string()) {
             continue;
         }
-        show.say(stage, &words(&event.kind, &event.detail));
+        show.say(stage, &words(&event.kind, &event.detail, &seen.reporters));
     }
     Ok(())
 }
 
-fn words(kind: &str, detail: &serde_json::Value) -> String {
+fn words(kind: &str, detail: &serde_json::Value, reporters: &HashMap<String, String>) -> String {
     let number = |name: &str| {
         detail
             .get(name)
@@ -230,13 +244,15 @@ fn words(kind: &str, detail: &serde_json::Value) -> String {
             number("lists")
         ),
         "checked" => "every copy is where it should be".to_owned(),
-        "thanked" => format!(
-            "by {}",
-            detail
-                .get("via")
-                .and_then(serde_json::Value::as_str)
-                .unwrap_or("letter")
-        ),
+        "thanked" => {
+            let text = |name: &str| detail.get(name).and_then(serde_json::Value::as_str);
+            let who = text("report").and_then(|report| reporters.get(report));
+            let via = text("via").unwrap_or("letter");
+            match who {
+                Some(who) => format!("{who}, by {via}"),
+                None => format!("by {via}"),
+            }
+        }
         "evidence_missing" => detail
             .get("reason")
             .and_then(serde_json::Value::as_str)

@@ -65,6 +65,8 @@ pub struct Receipt {
     pub reporters: usize,
     /// Reporters who found exactly one letter in their mailbox.
     pub thanked: usize,
+    /// The addresses of those.
+    pub thanked_addresses: Vec<String>,
     /// Milliseconds from the first click to the last copy gone.
     pub click_to_last_copy_ms: Option<i64>,
     /// Where the console is, and the key that signs in; both end with the demo.
@@ -139,10 +141,11 @@ impl Receipt {
     /// The part that only the simulated mailboxes can tell.
     fn judged(truth: &Truth, sim: &Sim, instance: &Instance, finished: bool) -> Self {
         let reporters = sim.reporters();
-        let thanked = reporters
+        let thanked: Vec<String> = reporters
             .iter()
             .filter(|r| truth.letters.get(&r.address).copied() == Some(1))
-            .count();
+            .map(|r| r.address.clone())
+            .collect();
         Self {
             finished,
             verdict: None,
@@ -159,7 +162,8 @@ impl Receipt {
             innocent: truth.innocent.len(),
             innocent_touched: truth.touched(),
             reporters: reporters.len(),
-            thanked,
+            thanked: thanked.len(),
+            thanked_addresses: thanked,
             click_to_last_copy_ms: None,
             console: Console {
                 url: format!("{}/console", instance.url),
@@ -222,6 +226,9 @@ impl Receipt {
             "reporters thanked",
             format!("{}/{}", self.thanked, self.reporters),
         );
+        for address in &self.thanked_addresses {
+            line("", address.clone());
+        }
         line("mailboxes unreachable", self.unreachable.len().to_string());
         for one in self.unreachable.iter().take(5) {
             line("", format!("{}: {}", one.mailbox, one.reason));

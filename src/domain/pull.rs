@@ -61,6 +61,12 @@ words! {
 pub struct Place {
     /// Graph: the parent folder's id, alone. Gmail: all label ids, sorted.
     pub containers: Vec<String>,
+    /// The containers as the mailbox's owner knows them: Graph: the folder's
+    /// display name, below others its path (`Projects/2026`). Empty where no
+    /// name is known, for rows of earlier versions, and for Gmail, whose system
+    /// labels are names themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// Whether it was read.
     pub read: bool,
     /// Graph flag status or Gmail star.

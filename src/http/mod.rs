@@ -10,6 +10,7 @@ mod edge;
 pub mod gmail_addon;
 mod health;
 pub mod hooks;
+mod known;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
@@ -35,9 +36,10 @@ pub fn routes(config: &mut web::ServiceConfig, state: State) {
         .app_data(
             web::PathConfig::default().error_handler(|_, _| Problem::new(Code::NotFound).into()),
         )
-        .app_data(web::QueryConfig::default().error_handler(|error, _| {
+        .app_data(web::QueryConfig::default().error_handler(|error, request| {
+            let said = error.to_string();
             Problem::new(Code::InvalidParameter)
-                .detail(error.to_string())
+                .detail(problem::of_parameter(&said, request.query_string()))
                 .into()
         }))
         .app_data(web::FormConfig::default().limit(64 * 1024))

@@ -185,6 +185,35 @@ impl Problem {
     }
 }
 
+/// The words of a query that cannot be read, with the parameter that is at fault:
+/// the reader names it where it is unknown or missing, and only its value, or
+/// nothing, where the value is not taken.
+pub(super) fn of_parameter(said: &str, query: &str) -> String {
+    let said = said
+        .strip_prefix("Query deserialize error: ")
+        .unwrap_or(said);
+    if said.contains(" field `") {
+        return said.to_owned();
+    }
+    let guilty = url::form_urlencoded::parse(query.as_bytes()).find(|(name, value)| {
+        let number = name == "limit" && value.parse::<u64>().is_err();
+        number || said.contains(&format!("`{value}`"))
+    });
+    let Some((name, value)) = guilty else {
+        return said.to_owned();
+    };
+    let name: String = name
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(64)
+        .collect();
+    match said.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("{name}: must be {expected}"),
+        None if value.is_empty() => format!("{name}: is empty"),
+        None => format!("{name}: {said}"),
+    }
+}
+
 /// An error, RFC 9457. `code` is what a program can rely on.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Problem)]

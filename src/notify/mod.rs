@@ -73,6 +73,18 @@ impl Notifier {
         })
     }
 
+    /// Whether the mail server takes the connection as it is configured: reached,
+    /// secured, signed in. Nothing is sent; `None` when none is configured.
+    ///
+    /// # Errors
+    /// [`NotifyError::Refused`] or [`NotifyError::NotYet`] with its words.
+    pub async fn check(&self) -> Option<Result<(), NotifyError>> {
+        match &self.smtp {
+            Some(transport) => Some(smtp::check(transport).await),
+            None => None,
+        }
+    }
+
     /// The domain that letters' Message-IDs end in.
     #[must_use]
     pub fn domain(&self) -> &str {

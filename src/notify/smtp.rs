@@ -47,6 +47,19 @@ pub(super) fn transport(section: &Smtp) -> Result<Transport, NotifyError> {
     Ok(builder.build())
 }
 
+/// Connects, says EHLO, secures the connection and signs in as configured, and
+/// sends nothing.
+pub(super) async fn check(transport: &Transport) -> Result<(), NotifyError> {
+    match transport.test_connection().await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(NotifyError::NotYet(
+            "it ended the conversation right after the greeting".to_owned(),
+        )),
+        Err(error) if error.is_permanent() => Err(NotifyError::Refused(error.to_string())),
+        Err(error) => Err(NotifyError::NotYet(error.to_string())),
+    }
+}
+
 pub(super) async fn send(
     transport: &Transport,
     from: &MailboxAddress,

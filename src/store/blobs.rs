@@ -35,9 +35,10 @@ impl Blobs {
     /// Opens (and creates) the folder.
     ///
     /// # Errors
-    /// [`BlobError::Io`] when it cannot be created.
+    /// [`BlobError::Io`] when it cannot be created or may not be written to.
     pub fn open(root: &Path) -> Result<Self, BlobError> {
         std::fs::create_dir_all(root).map_err(|e| BlobError::Io(e.to_string()))?;
+        writable(root)?;
         let store = LocalFileSystem::new_with_prefix(root)
             .map_err(|e| BlobError::Io(e.to_string()))?
             .with_automatic_cleanup(false)
@@ -99,6 +100,22 @@ impl Blobs {
     pub async fn check(&self) -> Result<(), BlobError> {
         let name = self.put(Bytes::from_static(b"unhook doctor")).await?;
         self.get(&name).await.map(|_| ())
+    }
+}
+
+/// Refuses a folder that this process may not write to, at the start instead of
+/// at the first report. A full disk is left to the moment of writing: it passes.
+fn writable(root: &Path) -> Result<(), BlobError> {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    let probe = root.join(format!(".probe-{}", std::process::id()));
+    let written = std::fs::File::create(&probe).map(drop);
+    // it may not be there, which is what the next line tells
+    let _ = std::fs::remove_file(&probe);
+    match written {
+        Err(e) if matches!(e.kind(), PermissionDenied | ReadOnlyFilesystem) => {
+            Err(BlobError::Io(format!("it cannot be written to: {e}")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod intake;
 pub mod job;
 pub mod letter;
 pub mod mailbox;
+mod open;
 mod page;
 pub mod pull;
 pub mod remediation;
@@ -24,7 +25,7 @@ pub mod session;
 pub mod submission;
 pub mod tenant;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -44,6 +45,15 @@ pub enum StoreError {
     /// No connection or lock was to be had in time: answer 503 and try again.
     #[error("the database is busy or out of reach")]
     Busy(#[source] DbErr),
+    /// It cannot be opened at all.
+    #[error("{place} cannot be opened")]
+    Open {
+        /// The SQLite file, or host, port and name; no credentials.
+        place: String,
+        /// What the system, the server or the driver said.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The disk (or the database's quota) is full: nothing was written.
     #[error("the database cannot grow: its disk is full")]
     Full(#[source] DbErr),
@@ -131,17 +141,36 @@ impl Store {
     /// Opens the database; creates a SQLite file that is missing.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] when it cannot be reached.
+    /// [`StoreError::Open`], which names the place and the cause.
     pub async fn open(
+        section: &config::database::Database,
+        observer: Option<CommitObserver>,
+    ) -> Result<Self, StoreError> {
+        match Self::connect(section, observer).await {
+            Ok(store) => Ok(store),
+            Err(error) => Err(StoreError::Open {
+                place: section.place(),
+                cause: open::cause(section, error).await,
+            }),
+        }
+    }
+
+    /// Whether there is a database to be opened; of PostgreSQL that is not known
+    /// before it is.
+    #[must_use]
+    pub fn is_there(section: &config::database::Database) -> bool {
+        open::sqlite_file(section.url.expose_secret()).is_none_or(|path| Path::new(path).exists())
+    }
+
+    async fn connect(
         section: &config::database::Database,
         observer: Option<CommitObserver>,
     ) -> Result<Self, StoreError> {
         let url = section.url.expose_secret();
         let wait = Duration::from_secs(section.wait_seconds.max(1));
-        let (reader, writer, checkpoints) = if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.trim_start_matches("//");
+        let (reader, writer, checkpoints) = if let Some(path) = open::sqlite_file(url) {
             // A folder that cannot be made shows when the file is opened.
-            if let Some(folder) = std::path::Path::new(path).parent() {
+            if let Some(folder) = Path::new(path).parent() {
                 let _ = std::fs::create_dir_all(folder);
             }
             let url = format!("sqlite:{path}?mode=rwc");

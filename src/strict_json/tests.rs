@@ -29,13 +29,24 @@ fn each_refusal_has_its_name() {
         (
             br#"{"a":1,"b":2}"#,
             StrictJsonError::Shape {
+                fault: Fault::Unknown {
+                    member: "b".to_owned(),
+                    expected: "`a`".to_owned(),
+                },
                 line: 1,
                 column: 10,
             },
         ),
         (
             br#"{"a":300}"#,
-            StrictJsonError::Shape { line: 1, column: 8 },
+            StrictJsonError::Shape {
+                fault: Fault::Value {
+                    member: "a".to_owned(),
+                    expected: "a whole number within bounds".to_owned(),
+                },
+                line: 1,
+                column: 8,
+            },
         ),
     ];
     for (bytes, expected) in cases {

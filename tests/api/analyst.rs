@@ -180,3 +180,38 @@ async fn a_verdict_that_cannot_be_used_is_refused() {
         );
     }
 }
+
+#[actix_web::test]
+async fn a_copy_of_microsoft_365_is_shown_with_its_folders_name() {
+    let (api, key) = reported().await;
+    let campaigns = api.get("/api/v1/campaigns", &key).await.json();
+    let id = campaigns["items"][0]["id"].as_str().expect("id");
+    let list = api
+        .get(&format!("/api/v1/campaigns/{id}/pulls?limit=200"), &key)
+        .await
+        .json();
+    let pulled: Vec<_> = list["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .filter(|pull| pull["provider"] == "graph" && pull["observed"] == "pulled")
+        .collect();
+    assert!(pulled.len() >= 2, "{list:#}");
+    let truth = api.sim.truth();
+    for pull in pulled {
+        let names = &pull["original"]["names"];
+        let [name] = names.as_array().expect("names").as_slice() else {
+            panic!("one folder, one name: {pull:#}");
+        };
+        let name = name.as_str().expect("text");
+        // The truth calls a well-known folder by its API name: `junkemail`.
+        let plain = name.replace(' ', "").to_lowercase();
+        let there = truth.planted.iter().any(|copy| {
+            let [folder] = copy.before.containers.as_slice() else {
+                return false;
+            };
+            pull["mailbox"] == copy.mailbox.as_str() && (folder == name || *folder == plain)
+        });
+        assert!(there, "{pull:#}");
+    }
+}

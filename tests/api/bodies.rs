@@ -129,3 +129,45 @@ async fn a_stranger_is_refused_before_the_body_is_read() {
     assert!(begun.elapsed() < Duration::from_secs(5));
     running.stop().await;
 }
+
+#[actix_web::test]
+async fn a_member_or_parameter_that_is_not_taken_is_named() {
+    let api = Api::new().await;
+    let (_, token) = api.reporter(Provider::Graph);
+    for (body, named) in [
+        (
+            serde_json::json!({"client": "outlook", "itemid": "x"}),
+            "member `itemid` is not known",
+        ),
+        (
+            serde_json::json!({"client": "outlook", "item_id": 7}),
+            "member `item_id` has a value that is not taken, expected a string",
+        ),
+        (
+            serde_json::json!({"client": "lotus", "item_id": "x"}),
+            "member `client` has a value that is not taken, expected one of",
+        ),
+        (
+            serde_json::json!({"item_id": "x"}),
+            "member `client` is missing",
+        ),
+    ] {
+        let answer = api.post("/api/v1/reports", &token, &body).await;
+        assert_eq!(answer.problem(), "json_shape", "{body}");
+        let detail = answer.json()["detail"].as_str().expect("detail").to_owned();
+        assert!(detail.starts_with(named), "{body}: {detail}");
+        assert!(!detail.contains("lotus"), "no value comes back: {detail}");
+    }
+    let (_, key) = api.key("admin", 1).await;
+    for (query, named) in [
+        ("limit=ten", "limit: "),
+        ("limit=", "limit: "),
+        ("verdict=bad", "verdict: must be one of"),
+        ("bogus=1", "unknown field `bogus`"),
+    ] {
+        let answer = api.get(&format!("/api/v1/submissions?{query}"), &key).await;
+        assert_eq!(answer.problem(), "invalid_parameter", "{query}");
+        let detail = answer.json()["detail"].as_str().expect("detail").to_owned();
+        assert!(detail.starts_with(named), "{query}: {detail}");
+    }
+}

@@ -69,6 +69,7 @@ fn pulls(names: &[&str]) -> Vec<QuarantineMove> {
             locator: locator(name),
             from: Place {
                 containers: vec!["INBOX".to_owned(), "Label_4".to_owned()],
+                names: Vec::new(),
                 read: true,
                 flagged: false,
                 categories: Vec::new(),

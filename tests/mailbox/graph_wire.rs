@@ -49,6 +49,7 @@ fn locator(key: &str) -> Locator {
 fn place() -> Place {
     Place {
         containers: vec!["inbox-id".to_owned()],
+        names: Vec::new(),
         read: false,
         flagged: false,
         categories: Vec::new(),
@@ -489,4 +490,73 @@ pub fn rsa_key() -> (String, Vec<u8>) {
         lines.join("\n")
     );
     (pem, pair.public_key().as_ref().to_vec())
+}
+
+/// A mailbox with folders below folders.
+fn with_folders(request: &Request, broken: bool) -> Reply {
+    let folder = |id: &str, name: &str, parent: &str| json!({"id": id, "displayName": name, "parentFolderId": parent});
+    batch(request, |part| {
+        let url = part["url"].as_str().expect("url");
+        if broken && url.contains("mailFolders") {
+            return Some(json!({"status": 403, "body": {"error": {"code": "ErrorAccessDenied"}}}));
+        }
+        let body = if url.contains("/messages/") {
+            let key = url.split('/').nth(2).expect("key");
+            message(&format!("folder-of-{key}"))
+        } else if url.contains("/mailFolders?") {
+            json!({"value": [{"id": "folder-of-ann", "displayName": "Posteingang"},
+                             {"id": "projects", "displayName": "Projects"}]})
+        } else if url.contains("msgfolderroot") {
+            json!({"id": "root"})
+        } else if url.contains("/folder-of-bob") {
+            folder("folder-of-bob", "March\u{1b}", "year")
+        } else if url.contains("/year") {
+            folder("year", "2026", "projects")
+        } else if url.contains("/folder-of-cyd") {
+            folder("folder-of-cyd", "Beyond the first page", "root")
+        } else {
+            return Some(json!({"status": 404, "body": {"error": {"code": "ErrorItemNotFound"}}}));
+        };
+        Some(json!({"status": 200, "body": body}))
+    })
+}
+
+#[tokio::test]
+async fn a_folder_is_named_by_its_path_once_and_by_nothing_where_it_cannot_be() {
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = Arc::clone(&asked);
+    let stand_in = graph(move |request, _| {
+        log.lock().expect("log").push(request.body.clone());
+        with_folders(request, false)
+    })
+    .await;
+    let mail = connect(&stand_in.base);
+    let locators = ["ann", "bob", "cyd", "dee"].map(locator);
+    let names = |looks: Vec<Result<Option<unhook::mailbox::Seen>, MailboxError>>| {
+        looks
+            .into_iter()
+            .map(|look| look.expect("an answer").expect("there").place.names)
+            .collect::<Vec<_>>()
+    };
+    let expected = [
+        vec!["Posteingang".to_owned()],
+        vec!["Projects/2026/March".to_owned()],
+        vec!["Beyond the first page".to_owned()],
+        Vec::new(),
+    ];
+    assert_eq!(names(mail.inspect(&locators).await), expected);
+    asked.lock().expect("log").clear();
+    assert_eq!(names(mail.inspect(&locators[..3]).await), expected[..3]);
+    let again = asked.lock().expect("log").clone();
+    assert!(
+        !again.iter().any(|body| body.contains("mailFolders")),
+        "names are asked for once: {again:?}"
+    );
+
+    let stand_in = graph(|request, _| with_folders(request, true)).await;
+    let looks = connect(&stand_in.base).inspect(&locators).await;
+    for look in looks {
+        let place = look.expect("a name is no condition").expect("there").place;
+        assert!(place.names.is_empty() && place.containers[0].starts_with("folder-of-"));
+    }
 }

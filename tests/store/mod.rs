@@ -295,6 +295,7 @@ async fn a_copy_is_one_row_and_a_decision_is_not_overwritten(story: &Story) {
     pull.quarantine = Some("Label_1".to_owned());
     pull.original = Some(Place {
         containers: vec!["INBOX".to_owned()],
+        names: Vec::new(),
         read: false,
         flagged: true,
         categories: Vec::new(),

@@ -224,7 +224,7 @@ impl CampaignPage {
                 .iter()
                 .map(|s| submission_row(s, now))
                 .collect(),
-            lines: lines(&material.events, &material.names, now),
+            lines: lines(&material.events, &material.names, None, now),
         }
     }
 }

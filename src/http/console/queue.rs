@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     domain::{EvidenceState, Verdict},
+    http::known,
     store::{
         Page, PageRequest,
         submission::{Submission, SubmissionFilter},
@@ -102,6 +103,7 @@ struct Row {
     chip: Chip,
     by_analyst: bool,
     score: Option<Bar>,
+    unscored: &'static str,
     note: Option<&'static str>,
     reports: i32,
     at: When,
@@ -116,7 +118,11 @@ impl Row {
             sender: Plain::line(sender, 120),
             chip: Chip::verdict(submission.verdict),
             by_analyst: submission.verdict_source == Some(crate::domain::VerdictSource::Analyst),
-            score: submission.assessment.as_ref().map(|a| Bar::score(a.score)),
+            score: known::assessment(submission).map(|a| Bar::score(a.score)),
+            unscored: match submission.evidence {
+                EvidenceState::Missing => "not known",
+                _ => "not yet",
+            },
             note: match submission.evidence {
                 EvidenceState::Fetched => None,
                 EvidenceState::Pending => Some("evidence being fetched"),

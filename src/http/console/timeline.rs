@@ -1,12 +1,12 @@
 //! What happened, line by line, in plain words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{chip::percent, text::Plain, when::When};
-use crate::store::event::Event;
+use crate::{domain::SubmissionId, store::event::Event};
 
 /// One line.
 pub struct Line {
@@ -22,20 +22,60 @@ pub struct Line {
     pub at: When,
 }
 
-/// The names of the keys by which people acted.
+/// The names of the keys by which people acted, and of reporters by the ids of
+/// their reports.
 pub type Names = BTreeMap<String, String>;
 
-/// Lines of a timeline, newest first.
+/// Lines of a timeline, newest first; `of` is the submission whose page it is.
 #[must_use]
-pub fn lines(events: &[Event], names: &Names, now: DateTime<Utc>) -> Vec<Line> {
+pub fn lines(
+    events: &[Event],
+    names: &Names,
+    of: Option<SubmissionId>,
+    now: DateTime<Utc>,
+) -> Vec<Line> {
+    let mut told: BTreeSet<&str> = BTreeSet::new();
+    let mut lines: Vec<Line> = said_once(events, of)
+        .into_iter()
+        .map(|event| {
+            let report = event.detail.get("report").and_then(Value::as_str);
+            let again = event.kind == "thanked" && report.is_some_and(|r| !told.insert(r));
+            line(event, again, names, now)
+        })
+        .collect();
+    lines.reverse();
+    lines
+}
+
+/// The events without policy's verdicts that repeat the one in force: every
+/// submission of a campaign brings its own, and a page needs one.
+fn said_once(events: &[Event], of: Option<SubmissionId>) -> Vec<&Event> {
+    let policy = |event: &Event| event.kind == "verdict" && event.actor == "unhook";
+    let verdict = |event: &Event| event.detail.get("verdict").cloned();
+    let own: Vec<_> = events
+        .iter()
+        .filter(|event| policy(event) && of.is_some() && event.submission == of)
+        .map(verdict)
+        .collect();
+    let mut in_force = None;
     events
         .iter()
-        .rev()
-        .map(|event| line(event, names, now))
+        .filter(|event| {
+            if event.kind != "verdict" {
+                return true;
+            }
+            let said = verdict(event);
+            let foreign = policy(event) && event.submission != of && own.contains(&said);
+            let repeated = policy(event) && in_force.as_ref() == Some(&said);
+            if !foreign {
+                in_force = Some(said);
+            }
+            !foreign && !repeated
+        })
         .collect()
 }
 
-fn line(event: &Event, names: &Names, now: DateTime<Utc>) -> Line {
+fn line(event: &Event, again: bool, names: &Names, now: DateTime<Utc>) -> Line {
     let (tone, what) = match event.kind.as_str() {
         "reported" => ("person", "Reported"),
         "quarantined" => ("done", "Reporter’s copy quarantined"),
@@ -52,6 +92,7 @@ fn line(event: &Event, names: &Names, now: DateTime<Utc>) -> Line {
         "restored" => ("done", "Restored"),
         "checked" => ("done", "Checked: every copy is at rest"),
         "closed" => ("done", "Closed"),
+        "thanked" if again => ("person", "Reporter told the new verdict"),
         "thanked" => ("person", "Reporter thanked"),
         "letter_dropped" => ("alert", "Letter to the reporter not sent"),
         "restore_asked" => ("verdict", "Restore asked for"),
@@ -64,7 +105,7 @@ fn line(event: &Event, names: &Names, now: DateTime<Utc>) -> Line {
     Line {
         tone: if person { "person" } else { tone },
         what: Plain::line(&what.replace('_', " "), 80),
-        details: details(&event.detail),
+        details: details(&event.detail, names),
         who: person.then(|| Plain::line(who, 60)),
         at: When::of(event.at, now),
     }
@@ -75,8 +116,14 @@ const UNSAID: [&str; 5] = ["report", "letter", "sha256", "pull", "part"];
 
 /// What a line says beside its name: scalars that are not zero, here and one
 /// level down.
-fn details(detail: &Value) -> Vec<(Plain, Plain)> {
-    let mut shown = Vec::new();
+fn details(detail: &Value, names: &Names) -> Vec<(Plain, Plain)> {
+    let reporter = detail
+        .get("report")
+        .and_then(|report| names.get(report.as_str()?));
+    let mut shown: Vec<(Plain, Plain)> = reporter
+        .map(|who| (Plain::line("reporter", 40), Plain::line(who, 120)))
+        .into_iter()
+        .collect();
     for (name, value) in detail.as_object().into_iter().flatten() {
         match value {
             Value::Object(inner) => {

@@ -200,6 +200,7 @@ fn unread(mailbox: &MailboxRef, message: Message) -> Result<Seen, MailboxError> 
         locator: Locator::new(mailbox.clone(), id).map_err(|_| malformed())?,
         place: Place {
             containers: Vec::new(),
+            names: Vec::new(),
             read: false,
             flagged: false,
             categories: Vec::new(),
@@ -218,6 +219,7 @@ pub(super) fn place(labels: Option<Vec<String>>) -> Place {
         read: !containers.iter().any(|label| label == "UNREAD"),
         flagged: containers.iter().any(|label| label == "STARRED"),
         containers,
+        names: Vec::new(),
         categories: Vec::new(),
     }
 }

@@ -110,6 +110,7 @@ fn place(message: &Message) -> Result<Place, MailboxError> {
         == Some("flagged");
     Ok(Place {
         containers: vec![folder],
+        names: Vec::new(),
         read: message.is_read.unwrap_or_default(),
         flagged,
         categories: message.categories.clone(),

@@ -8,6 +8,7 @@ mod call;
 mod check;
 mod directory;
 mod folder;
+mod folder_name;
 mod message;
 mod moves;
 mod path;
@@ -40,6 +41,8 @@ pub struct GraphMail {
     folder_name: String,
     /// Quarantine folder by mailbox key.
     quarantines: Remembered,
+    /// Display name by mailbox key and folder id.
+    names: Remembered,
 }
 
 impl GraphMail {
@@ -60,6 +63,7 @@ impl GraphMail {
             wire: wire::Wire::new(client, tokens, clock, config.base_url.clone()),
             folder_name: config.quarantine_folder.clone(),
             quarantines: Remembered::default(),
+            names: Remembered::default(),
         })
     }
 }

@@ -44,7 +44,11 @@ impl GraphMail {
                         "the quarantine folder is gone".to_owned(),
                     ));
                 }
-                moved(answer.ok(Effect::Change)?)
+                let mut place = moved(answer.ok(Effect::Change)?)?;
+                if place.holds(&m.quarantine) {
+                    place.names = vec![self.folder_name.clone()];
+                }
+                Ok(place)
             })
             .collect()
     }
@@ -76,8 +80,12 @@ impl GraphMail {
         let to_inbox = home(m).is_none();
         let folder_gone = is_folder_missing(&answer) || self.is_home_gone(m, &answer).await?;
         if to_inbox || !folder_gone {
+            let mut place = moved(answer.ok(Effect::Change)?)?;
+            if place.containers == m.to.containers {
+                place.names.clone_from(&m.to.names);
+            }
             return Ok(Restored {
-                place: moved(answer.ok(Effect::Change)?)?,
+                place,
                 fallback_to_inbox: to_inbox,
             });
         }
@@ -225,6 +233,7 @@ mod tests {
     fn only_what_differs_is_set() {
         let place = |read, flagged, categories: &[&str]| Place {
             containers: vec!["f".to_owned()],
+            names: Vec::new(),
             read,
             flagged,
             categories: categories.iter().map(|&c| c.to_owned()).collect(),

@@ -93,7 +93,7 @@ impl GraphMail {
     ) -> Vec<Result<Option<Seen>, MailboxError>> {
         let calls = locators.iter().map(|l| look(l, FIELDS_AND_BODY)).collect();
         let answers = self.wire.batch(calls).await;
-        locators
+        let mut looks: Vec<Result<Option<Seen>, MailboxError>> = locators
             .iter()
             .zip(answers)
             .map(|(locator, answer)| match answer?.ok(Effect::Read) {
@@ -101,7 +101,10 @@ impl GraphMail {
                 Err(MailboxError::Gone) => Ok(None),
                 Err(error) => Err(error),
             })
-            .collect()
+            .collect();
+        // A pull is made of what is seen here, and keeps the place with its name.
+        self.name_places(&mut looks).await;
+        looks
     }
 }
 

@@ -1,13 +1,10 @@
 //! Evidence classes `language` and `attachments`: what it says and what it carries.
 
-use crate::verdict::{
-    case::Case,
-    lure::{LURES, SALES},
-};
+use crate::verdict::{case::Case, lure::purposes};
 
 pub(super) fn run(case: &mut Case<'_>) {
     let hits = case.lures.clone();
-    for (lure, hit) in LURES.iter().chain(SALES).zip(hits) {
+    for (lure, hit) in purposes().zip(hits) {
         let Some(first) = hit.first else { continue };
         let evidence = format!("{} (\"{first}\")", lure.says);
         case.find(lure.id, "body", evidence);

@@ -40,7 +40,8 @@ pub(in crate::http) struct PullView {
     /// What was last known.
     #[schema(value_type = ObservedWord)]
     observed: Observed,
-    /// Where it was before it was moved.
+    /// Where it was before it was moved; `names` are its folders as their owner
+    /// knows them, where the platform says (Microsoft 365).
     #[schema(value_type = Option<Object>)]
     original: Option<Place>,
     /// The quarantine it was moved to.

@@ -13,6 +13,7 @@ use crate::{
             analyst::{By, ReadSubmissions},
             pulls::view::PullView,
         },
+        known,
         problem::Document,
     },
     store::event::Event,
@@ -77,6 +78,7 @@ pub(in crate::http) async fn read(
     let reports = rows.reports_of(found.id).await?;
     let pulls = rows.pulls_of_submission(found.id).await?;
     let timeline = rows.timeline(Some(found.id), found.campaign).await?;
+    let assessment = known::assessment(&found).cloned();
     Ok(web::Json(SubmissionDetail {
         summary: SubmissionSummary::from(&found),
         item_id: found.item_id,
@@ -85,7 +87,7 @@ pub(in crate::http) async fn read(
         evidence_sha256: found.evidence_sha256,
         evidence_size: found.evidence_size,
         upload_sha256: found.upload_sha256,
-        assessment: found.assessment,
+        assessment,
         findings: found.findings,
         report_list: reports.into_iter().map(Into::into).collect(),
         pulls: pulls.iter().map(PullView::from).collect(),

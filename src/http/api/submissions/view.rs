@@ -10,6 +10,7 @@ use crate::{
         ReportStatus, SubmissionId, Verdict, VerdictSource,
     },
     http::api::words::{ClientWord, EvidenceWord, ReasonWord, StatusWord, VerdictWord},
+    http::known,
     store::{report::Report, submission::Submission},
 };
 
@@ -38,7 +39,9 @@ pub(in crate::http) struct SubmissionSummary {
     /// Who decided: `policy` or `analyst`.
     #[schema(value_type = Option<String>)]
     verdict_source: Option<VerdictSource>,
-    /// Probability that it is malicious, 0 to 1.
+    /// Probability that it is malicious, 0 to 1; absent until it is judged, and
+    /// where there are no bytes to be judged (`evidence` is `missing` and the
+    /// client sent none). With `missing` and an upload it rests on the upload.
     score: Option<f64>,
     /// Whether a person has to look.
     needs_review: bool,
@@ -63,7 +66,7 @@ impl From<&Submission> for SubmissionSummary {
             evidence: s.evidence,
             verdict: s.verdict,
             verdict_source: s.verdict_source,
-            score: s.assessment.as_ref().map(|a| a.score),
+            score: known::assessment(s).map(|a| a.score),
             needs_review: s.verdict.is_none_or(Verdict::needs_review),
             reports: s.reports,
             message_received_at: s.message_received_at,

@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::super::text::Plain;
 use crate::{
+    domain::EvidenceState,
     message::{self, Limits},
     store::{blobs::Blobs, submission::Submission},
 };
@@ -64,6 +65,11 @@ pub async fn view(
         .findings
         .as_ref()
         .and_then(|f| f.get("text_preview")?.as_str());
+    if submission.evidence == EvidenceState::Missing && submission.upload_sha256.is_none() {
+        return View::None(
+            "No copy of this message is known: it was not in the mailbox when the server looked.",
+        );
+    }
     match wanted {
         Some("rendered" | "source") if !may_read_raw => {
             View::None("Your key may not read raw messages. It needs the scope raw:read.")

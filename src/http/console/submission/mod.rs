@@ -33,7 +33,8 @@ use super::{
 };
 use crate::{
     auth::Scope,
-    domain::{EvidenceState, Signal, SubmissionId, Verdict, VerdictSource},
+    domain::{Signal, SubmissionId, Verdict, VerdictSource},
+    http::known::{self, Ground},
     store::{
         event::Event,
         pull::{Pull, PullCounts},
@@ -117,6 +118,8 @@ struct SubmissionPage {
     rules: Plain,
     hold: Option<Plain>,
     caution: Option<Caution>,
+    ground: Ground,
+    uploaded: bool,
     belongs: Option<Belongs>,
     signals: Vec<SignalRow>,
     headers: Vec<HeaderRow>,
@@ -166,7 +169,8 @@ fn report_row(report: &Report, now: DateTime<Utc>) -> ReportRow {
     }
 }
 
-fn choices(current: Option<Verdict>) -> Vec<Choice> {
+/// What an analyst can choose: only what can be carried out.
+fn choices(current: Option<Verdict>, ground: Ground) -> Vec<Choice> {
     let meaning = |verdict| match verdict {
         Verdict::Malicious => "meant to harm",
         Verdict::Suspicious => "signs of harm",
@@ -178,6 +182,7 @@ fn choices(current: Option<Verdict>) -> Vec<Choice> {
     };
     Verdict::ALL
         .into_iter()
+        .filter(|verdict| ground.allows(*verdict))
         .map(|verdict| Choice {
             word: verdict.as_str(),
             chip: Chip::verdict(Some(verdict)),
@@ -187,22 +192,30 @@ fn choices(current: Option<Verdict>) -> Vec<Choice> {
         .collect()
 }
 
-const fn caution(evidence: EvidenceState) -> Option<Caution> {
-    match evidence {
-        EvidenceState::Fetched => None,
-        EvidenceState::Pending => Some(Caution {
+const fn caution(ground: Ground) -> Option<Caution> {
+    match ground {
+        Ground::Mailbox => None,
+        Ground::Pending => Some(Caution {
             chip: Chip::busy("Evidence pending"),
             words: "The server has not fetched the message from the reporter’s mailbox yet.",
         }),
-        EvidenceState::Mismatch => Some(Caution {
+        Ground::Differing => Some(Caution {
             chip: Chip::failed("Evidence differs"),
             words: "The message in the reporter’s mailbox is not the one that was sent with the \
-                    report. Nothing is pulled on it.",
+                    report. Nothing is pulled on it. You see the one from the mailbox; what the \
+                    client sent is a download of its own.",
         }),
-        EvidenceState::Missing => Some(Caution {
+        Ground::Client => Some(Caution {
             chip: Chip::alert("Evidence not found"),
-            words: "The message is no longer in the reporter’s mailbox. What you see came from \
-                    the client, so nothing is pulled on it.",
+            words: "The message was not found in the reporter’s mailbox. All you see here is \
+                    what the client sent with the report, which nothing proves: nothing is \
+                    pulled on it.",
+        }),
+        Ground::Nothing => Some(Caution {
+            chip: Chip::alert("Evidence not found"),
+            words: "The message was not found in the reporter’s mailbox, and the client sent no \
+                    copy of it. Its content is not known, so it was not judged, and nothing can \
+                    be pulled.",
         }),
     }
 }
@@ -218,7 +231,8 @@ impl SubmissionPage {
             names,
             view,
         } = material;
-        let assessment = s.assessment.as_ref();
+        let ground = Ground::of(&s);
+        let assessment = known::assessment(&s);
         let signals = assessment.map(|a| a.signals.as_slice()).unwrap_or_default();
         let heaviest = signals.iter().map(|s| s.weight.abs()).fold(0.0, f64::max);
         let findings = s.findings.as_ref().unwrap_or(&serde_json::Value::Null);
@@ -253,10 +267,14 @@ impl SubmissionPage {
                     .unwrap_or_default(),
                 40,
             ),
+            // Where the evidence is in doubt, the caution says it.
             hold: assessment
+                .filter(|_| matches!(ground, Ground::Mailbox | Ground::Pending))
                 .and_then(|a| a.hold_reason.as_deref())
                 .map(|reason| Plain::line(reason, 300)),
-            caution: caution(s.evidence),
+            caution: caution(ground),
+            ground,
+            uploaded: s.upload_sha256.is_some(),
             belongs,
             signals: signals
                 .iter()
@@ -276,8 +294,8 @@ impl SubmissionPage {
             view,
             reports: reports.iter().map(|r| report_row(r, now)).collect(),
             pulls: pulls.iter().map(|p| PullRow::of(p, now)).collect(),
-            lines: lines(&events, &names, now),
-            choices: choices(s.verdict),
+            lines: lines(&events, &names, Some(s.id), now),
+            choices: choices(s.verdict, ground),
             may,
         }
     }
@@ -313,6 +331,12 @@ pub(super) async fn show(
     page(&SubmissionPage::of(shell, may, material, signed.now))
 }
 
+/// Who is meant by a report's id in the timeline.
+fn reporter_name(report: &Report) -> Option<(String, String)> {
+    let address = report.reporter_address.as_ref()?;
+    Some((report.id.to_string(), address.to_string()))
+}
+
 async fn gathered(
     signed: &Signed,
     id: SubmissionId,
@@ -321,16 +345,19 @@ async fn gathered(
 ) -> Result<Material, PageError> {
     let rows = signed.app.store.read(signed.session.tenant);
     let submission = rows.submission(id).await?.ok_or(PageError::NotFound)?;
+    let reports = rows.reports_of(id).await?;
+    let mut names = key_names(signed).await?;
+    names.extend(reports.iter().filter_map(reporter_name));
     let campaign = match submission.campaign {
         Some(campaign) => Some(rows.count_pulls(campaign).await?),
         None => None,
     };
     Ok(Material {
-        reports: rows.reports_of(id).await?,
+        reports,
         pulls: rows.pulls_of_submission(id).await?,
         campaign,
         events: rows.timeline(Some(id), submission.campaign).await?,
-        names: key_names(signed).await?,
+        names,
         view: body::view(&signed.app.blobs, &submission, view, may.read_raw).await,
         submission,
     })
@@ -348,6 +375,22 @@ pub fn sample(words: &Words, view: &str) -> Result<String, askama::Error> {
         read_raw: true,
     };
     let material = super::sample::submission_material(words, view);
+    SubmissionPage::of(shell, may, material, super::sample::now()).render()
+}
+
+/// A submission whose message was not found in the mailbox; the client sent a
+/// copy, or none.
+///
+/// # Errors
+/// When the template fails.
+pub fn sample_missing(words: &Words, uploaded: bool) -> Result<String, askama::Error> {
+    let shell = Shell::sample("queue", &words.say("SOC desk"));
+    let may = May {
+        decide: true,
+        restore: true,
+        read_raw: true,
+    };
+    let material = super::sample::missing_material(words, uploaded);
     SubmissionPage::of(shell, may, material, super::sample::now()).render()
 }
 

@@ -86,6 +86,9 @@ fn marks(place: &Place) -> Vec<&'static str> {
 }
 
 fn place_of(place: &Place, provider: Provider) -> Plain {
+    if !place.names.is_empty() {
+        return Plain::line(&place.names.join(", "), 160);
+    }
     let named = place
         .containers
         .iter()
@@ -100,7 +103,7 @@ fn place_of(place: &Place, provider: Provider) -> Plain {
                 Some(tab) => format!("{} tab", tab.to_lowercase()),
                 None => format!("label {label}"),
             },
-            // A folder's id says nothing to people; its end tells two apart.
+            // Without its name a folder's id says little; its end tells two apart.
             (Provider::Graph, id) if id.len() > 24 => {
                 let letters: Vec<_> = id.chars().filter(char::is_ascii_alphanumeric).collect();
                 let end: String = letters
