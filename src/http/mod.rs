@@ -13,6 +13,7 @@ pub mod hooks;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
+pub mod rate;
 mod state;
 
 use std::sync::Arc;

@@ -12,6 +12,7 @@ pub mod campaign;
 pub mod event;
 pub mod job;
 pub mod letter;
+pub mod look;
 pub mod mailbox;
 mod page;
 pub mod pull;
