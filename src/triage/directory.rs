@@ -165,13 +165,22 @@ async fn search_again(rows: &Rows<'_>, now: DateTime<Utc>) -> Result<(), StoreEr
     loop {
         let found = rows.remediations(&page).await?;
         for known in found.items {
+            let Some(known) = rows.hold_remediation(known.id).await? else {
+                continue;
+            };
+            let Some(mut campaign) = rows.campaign(known.campaign).await? else {
+                continue;
+            };
             if known.state == RemediationState::Restoring {
                 continue;
             }
+            // A new version, so that a search under way gives up what it has.
+            campaign.decision_version += 1;
+            rows.save_campaign(&campaign).await?;
             let again = Remediation {
                 id: known.id,
                 created_at: known.created_at,
-                ..remediation::decided(known.campaign, known.decision_version, now)
+                ..remediation::decided(campaign.id, campaign.decision_version, now)
             };
             rows.save_remediation(&again).await?;
             rows.enqueue(vec![jobs::search(known.id, now)], now).await?;

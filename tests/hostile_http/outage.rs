@@ -28,14 +28,14 @@ pub async fn click_of(house: &House, provider: Provider) -> Report {
     house.stored(&answer, client).await
 }
 
-pub async fn both_click(house: &House) -> Vec<Report> {
+async fn both_click(house: &House) -> Vec<Report> {
     vec![
         click_of(house, Provider::Graph).await,
         click_of(house, Provider::Gmail).await,
     ]
 }
 
-pub async fn all_is_well(house: &House, reports: &[Report]) {
+async fn all_is_well(house: &House, reports: &[Report]) {
     assert_eq!(house.parked().await, Vec::<String>::new());
     let truth = house.sim.truth();
     assert!(truth.all_pulled(), "{truth:#?}");
