@@ -7,6 +7,7 @@
 use sea_orm_migration::prelude::*;
 
 mod m20261122_000001_first;
+mod m20261122_000002_tries;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -14,6 +15,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_first::Migration)]
+        vec![
+            Box::new(m20261122_000001_first::Migration),
+            Box::new(m20261122_000002_tries::Migration),
+        ]
     }
 }

@@ -26,6 +26,10 @@ pub struct Notify {
     pub smtp: Option<Smtp>,
     /// The folder for letters that go to files.
     pub file: Option<PathBuf>,
+    /// How long a letter that may have gone out is given to arrive before it is
+    /// sent again, seconds, at most 86400; after each further attempt twice as
+    /// long, up to four hours.
+    pub resend_after_seconds: u32,
 }
 
 /// How a letter reaches a mailbox, by its platform.
@@ -110,6 +114,7 @@ impl Default for Notify {
             via: Ways::default(),
             smtp: None,
             file: Some(PathBuf::from("letters")),
+            resend_after_seconds: 15 * 60,
         }
     }
 }
@@ -157,6 +162,12 @@ impl Notify {
             return Err(FieldError::new(
                 "notify.footer",
                 "must be at most 500 characters of plain text",
+            ));
+        }
+        if self.resend_after_seconds > 86_400 {
+            return Err(FieldError::new(
+                "notify.resend_after_seconds",
+                "must be at most 86400",
             ));
         }
         let ways = [self.via.graph, self.via.gmail];

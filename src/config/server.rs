@@ -10,6 +10,9 @@ use url::Url;
 
 use super::graph::FieldError;
 
+/// The largest rate or burst that can be set.
+const MOST_REQUESTS: u32 = 1_000_000;
+
 /// How the HTTP server listens.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,6 +37,16 @@ pub struct Server {
     /// How long requests and jobs may go on after a stop signal, seconds, at
     /// most 30.
     pub drain_seconds: u64,
+    /// Reports a minute that are taken of one person in the long run, at most
+    /// 1000000; 0 takes any number.
+    pub reports_per_minute: u32,
+    /// Reports that one person may send at once, 1 to 1000000.
+    pub reports_burst: u32,
+    /// Reports without a valid token a minute that are answered 401 to one source
+    /// address (IPv6: /64) in the long run, at most 1000000; 0 answers any number.
+    pub refused_per_minute: u32,
+    /// How many of them at once, 1 to 1000000.
+    pub refused_burst: u32,
 }
 
 impl Default for Server {
@@ -47,6 +60,10 @@ impl Default for Server {
             tls_key_file: None,
             addin_origins: Vec::new(),
             drain_seconds: 30,
+            reports_per_minute: 60,
+            reports_burst: 120,
+            refused_per_minute: 300,
+            refused_burst: 600,
         }
     }
 }
@@ -114,6 +131,26 @@ impl Server {
         }
         if self.drain_seconds > 30 {
             return wrong("server.drain_seconds", "must be at most 30");
+        }
+        self.validate_rates()
+    }
+
+    fn validate_rates(&self) -> Result<(), FieldError> {
+        for (field, rate) in [
+            ("server.reports_per_minute", self.reports_per_minute),
+            ("server.refused_per_minute", self.refused_per_minute),
+        ] {
+            if rate > MOST_REQUESTS {
+                return Err(FieldError::new(field, "must be at most 1000000"));
+            }
+        }
+        for (field, burst) in [
+            ("server.reports_burst", self.reports_burst),
+            ("server.refused_burst", self.refused_burst),
+        ] {
+            if !(1..=MOST_REQUESTS).contains(&burst) {
+                return Err(FieldError::new(field, "must be 1 to 1000000"));
+            }
         }
         Ok(())
     }

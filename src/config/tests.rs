@@ -60,6 +60,19 @@ fn every_commented_field_of_the_example_is_known() {
         config.server.max_body_bytes,
         server::Server::default().max_body_bytes
     );
+    let (set, default) = (&config.server, server::Server::default());
+    assert_eq!(
+        (set.reports_per_minute, set.reports_burst),
+        (default.reports_per_minute, default.reports_burst)
+    );
+    assert_eq!(
+        (set.refused_per_minute, set.refused_burst),
+        (default.refused_per_minute, default.refused_burst)
+    );
+    assert_eq!(
+        config.notify.resend_after_seconds,
+        notify::Notify::default().resend_after_seconds
+    );
     assert_eq!(
         config.workers.search_concurrency,
         workers::WorkerPace::default().search_concurrency
@@ -157,6 +170,15 @@ fn a_field_that_cannot_be_used_is_named() {
         ),
         ("[server]\naddin_origins = ['*']", "server.addin_origins:"),
         ("[server]\ndrain_seconds = 31", "server.drain_seconds:"),
+        ("[server]\nreports_burst = 0", "server.reports_burst:"),
+        (
+            "[server]\nrefused_per_minute = 1000001",
+            "server.refused_per_minute:",
+        ),
+        (
+            "[notify]\nresend_after_seconds = 86401",
+            "notify.resend_after_seconds:",
+        ),
         ("[database]\nurl = 'mysql://x'", "database.url:"),
         (
             "[database]\nurl_file = '/nonexistent/x'",

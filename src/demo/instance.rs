@@ -87,7 +87,13 @@ pub fn settings(sim: &Sim, listen: SocketAddr, folder: &std::path::Path) -> anyh
     let url = format!("http://{listen}");
     let smtp = sim.smtp_addr();
     let value = serde_json::json!({
-        "server": { "listen": listen, "public_url": url },
+        "server": {
+            "listen": listen,
+            "public_url": url,
+            // the bench reports thousands in one person's name
+            "reports_per_minute": 0,
+            "refused_per_minute": 0,
+        },
         "database": { "url": format!("sqlite:{}", folder.join("unhook.db").display()) },
         "blobs": { "path": folder.join("blobs") },
         "organisation": {
@@ -131,6 +137,8 @@ pub fn settings(sim: &Sim, listen: SocketAddr, folder: &std::path::Path) -> anyh
             "from_name": "Northwind Security",
             "via": { "graph": "smtp", "gmail": "insert" },
             "smtp": { "host": smtp.ip().to_string(), "port": smtp.port(), "tls": "none" },
+            // the simulated mail server delivers at once
+            "resend_after_seconds": 2,
         },
         "log": { "level": "warn" },
     });

@@ -14,10 +14,14 @@ use actix_web::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Code, State, problem};
+use super::{Code, Problem, State, problem};
 
 /// The largest problem document that is read again to be completed.
 const MAX_DOCUMENT: usize = 64 * 1024;
+/// The largest header section that is answered, octets of names and values.
+/// From 128 KiB, or 97 fields, on the HTTP layer below answers 431 by itself,
+/// without a document.
+const MAX_HEADERS: usize = 48 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(super) async fn edge<B: MessageBody + 'static>(
@@ -29,11 +33,21 @@ pub(super) async fn edge<B: MessageBody + 'static>(
         .app_data::<web::Data<State>>()
         .is_some_and(|state| state.app.config.server.is_https());
     let instance = format!("urn:uuid:{}", Uuid::new_v4());
-    let response = next.call(request).await?;
-    let mut response = if needs_document(&response) {
-        complete(response, &instance).await.map_into_right_body()
+    let size: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    let mut response = if size > MAX_HEADERS {
+        let refused = request.error_response(Problem::new(Code::HeadersTooLarge));
+        complete(refused, &instance).await.map_into_right_body()
     } else {
-        response.map_into_left_body()
+        let response = next.call(request).await?;
+        if needs_document(&response) {
+            complete(response, &instance).await.map_into_right_body()
+        } else {
+            response.map_into_left_body()
+        }
     };
     protect(response.headers_mut(), secure);
     if let Ok(id) = HeaderValue::from_str(instance.trim_start_matches("urn:uuid:")) {

@@ -179,6 +179,7 @@ async fn report(
     payload: web::Payload,
 ) -> Result<HttpResponse, Answer> {
     let (event, person) = admitted(&state, &request, payload, REPORT).await?;
+    state.rates.person(person.identity())?;
     let new = new_report(event, &person)?;
     let accepted = state.desk.accept(new).await.map_err(Problem::from)?;
     Ok(HttpResponse::Ok().json(thanks(accepted.id)))

@@ -14,6 +14,7 @@ mod known;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;
+pub mod rate;
 mod state;
 
 use std::sync::Arc;

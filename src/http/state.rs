@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::metrics::Metrics;
+use super::{metrics::Metrics, rate::Rates};
 use crate::{app::App, auth::ReporterVerifier, intake::Desk, jobs::Wake};
 
 /// Everything the routes use; cheap to clone.
@@ -18,6 +18,8 @@ pub struct State {
     pub wake: Wake,
     /// The counters.
     pub metrics: Metrics,
+    /// How many reports are taken of one person.
+    pub rates: Arc<Rates>,
     /// What links begin with, without a slash at the end.
     pub base_url: Arc<str>,
 }
@@ -27,12 +29,14 @@ impl State {
     #[must_use]
     pub fn new(app: App, desk: Desk, verifier: Arc<ReporterVerifier>, wake: Wake) -> Self {
         let base_url = app.config.server.base_url().into();
+        let rates = Arc::new(Rates::new(&app.config.server, &app.clock));
         Self {
             app,
             desk,
             verifier,
             wake,
             metrics: Metrics::install(),
+            rates,
             base_url,
         }
     }

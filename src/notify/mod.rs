@@ -30,9 +30,13 @@ pub enum NotifyError {
     /// The mail server refused it for good.
     #[error("the mail server refused the letter: {0}")]
     Refused(String),
-    /// The mail server could not be reached, or said "later".
+    /// The mail server could not be reached, or said "later": it did not go out.
     #[error("the mail server did not take the letter yet: {0}")]
     NotYet(String),
+    /// The letter was handed over and no answer came back: it may or may not
+    /// have gone out.
+    #[error("whether the mail server took the letter is not known: {0}")]
+    Unknown(String),
     /// The folder could not be written.
     #[error("the letter could not be written to its folder: {0}")]
     File(#[from] std::io::Error),
@@ -118,8 +122,8 @@ impl Notifier {
     /// Hands a finished message to the mail server or the folder.
     ///
     /// # Errors
-    /// [`NotifyError`]; after [`NotifyError::NotYet`] it may or may not have
-    /// gone out: look for its Message-ID before repeating.
+    /// [`NotifyError`]; after [`NotifyError::Unknown`] alone it may have gone
+    /// out: give it time to arrive and look for its Message-ID before repeating.
     pub async fn deliver(
         &self,
         way: Way,

@@ -73,9 +73,18 @@ pub(super) async fn send(
     };
     let envelope = Envelope::new(Some(address(from)?), vec![address(to)?])
         .map_err(|e| NotifyError::Compose(e.to_string()))?;
+    // Asked beforehand, so that a server which is away is told from one whose
+    // answer to the letter was lost.
+    match transport.test_connection().await {
+        Ok(true) => {}
+        Ok(false) => return Err(NotifyError::NotYet("it does not answer".to_owned())),
+        Err(error) if error.is_permanent() => return Err(NotifyError::Refused(error.to_string())),
+        Err(error) => return Err(NotifyError::NotYet(error.to_string())),
+    }
     match transport.send_raw(&envelope, raw).await {
         Ok(_) => Ok(()),
         Err(error) if error.is_permanent() => Err(NotifyError::Refused(error.to_string())),
-        Err(error) => Err(NotifyError::NotYet(error.to_string())),
+        Err(error) if error.is_transient() => Err(NotifyError::NotYet(error.to_string())),
+        Err(error) => Err(NotifyError::Unknown(error.to_string())),
     }
 }

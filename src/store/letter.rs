@@ -28,6 +28,7 @@ mod entity {
         pub via: Option<String>,
         pub address: Option<String>,
         pub attempts: i32,
+        pub attempted_at: Option<i64>,
         pub created_at: i64,
         pub sent_at: Option<i64>,
     }
@@ -48,8 +49,11 @@ pub enum LetterState {
     Sending,
     /// It went out.
     Sent,
-    /// It will not go out (no address, refused for good).
+    /// It will not go out (no address).
     Dropped,
+    /// The verdict changed before it went out; it is taken up again should the
+    /// verdict come back.
+    Superseded,
 }
 
 impl LetterState {
@@ -59,6 +63,7 @@ impl LetterState {
             Self::Sending => "sending",
             Self::Sent => "sent",
             Self::Dropped => "dropped",
+            Self::Superseded => "superseded",
         }
     }
 }
@@ -88,6 +93,9 @@ pub struct Letter {
     pub address: Option<MailboxAddress>,
     /// Attempts begun.
     pub attempts: i32,
+    /// When the last attempt began whose outcome is not known; absent when
+    /// nothing can be under way.
+    pub attempted_at: Option<DateTime<Utc>>,
     /// When it was decided.
     pub created_at: DateTime<Utc>,
     /// When it went out.
@@ -108,6 +116,7 @@ fn letter_of(row: entity::Model) -> Result<Letter, StoreError> {
             "sending" => LetterState::Sending,
             "sent" => LetterState::Sent,
             "dropped" => LetterState::Dropped,
+            "superseded" => LetterState::Superseded,
             _ => return Err(StoreError::Corrupt("letter.state".to_owned())),
         },
         via: row.via,
@@ -116,6 +125,7 @@ fn letter_of(row: entity::Model) -> Result<Letter, StoreError> {
             .map(|a| parse(&a, "letter.address"))
             .transpose()?,
         attempts: row.attempts,
+        attempted_at: row.attempted_at.map(instant),
         created_at: instant(row.created_at),
         sent_at: row.sent_at.map(instant),
     })
@@ -176,17 +186,22 @@ impl Scope<'_, DatabaseTransaction> {
             via: Set(letter.via.clone()),
             address: Set(letter.address.as_ref().map(ToString::to_string)),
             attempts: Set(letter.attempts),
+            attempted_at: Set(letter.attempted_at.map(millis)),
             created_at: Set(millis(letter.created_at)),
             sent_at: Set(letter.sent_at.map(millis)),
         }
     }
 
     /// Writes a letter unless this reporter already has one about this case and
-    /// outcome. Gives whether it is new.
+    /// outcome. Gives the letter that is now to be sent: the new one, or one that
+    /// was superseded before it went out.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn insert_letter_once(&self, letter: &Letter) -> Result<bool, StoreError> {
+    pub async fn insert_letter_once(
+        &self,
+        letter: &Letter,
+    ) -> Result<Option<LetterId>, StoreError> {
         let new = entity::Entity::insert_many([self.letter_row(letter)])
             .on_conflict(
                 OnConflict::columns([
@@ -200,7 +215,45 @@ impl Scope<'_, DatabaseTransaction> {
             )
             .exec_without_returning(self.conn)
             .await?;
-        Ok(new == 1)
+        if new == 1 {
+            return Ok(Some(letter.id));
+        }
+        self.revive_letter(letter).await
+    }
+
+    /// Queues a superseded letter anew. One that may be under way is looked up
+    /// first, as it would have been.
+    async fn revive_letter(&self, letter: &Letter) -> Result<Option<LetterId>, StoreError> {
+        let superseded = LetterState::Superseded.as_str();
+        let known = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Reporter.eq(&letter.reporter))
+            .filter(entity::Column::CaseKey.eq(&letter.case_key))
+            .filter(entity::Column::Outcome.eq(letter.outcome.to_string()))
+            .filter(entity::Column::State.eq(superseded))
+            .one(self.conn)
+            .await?;
+        let Some(known) = known else {
+            return Ok(None);
+        };
+        let state = match known.attempted_at {
+            Some(_) => LetterState::Sending,
+            None => LetterState::Queued,
+        };
+        let done = entity::Entity::update_many()
+            .set(entity::ActiveModel {
+                state: Set(state.as_str().to_owned()),
+                ..Default::default()
+            })
+            .filter(entity::Column::Id.eq(&known.id))
+            .filter(entity::Column::State.eq(superseded))
+            .exec(self.conn)
+            .await?;
+        if done.rows_affected == 1 {
+            Ok(Some(parse(&known.id, "letter.id")?))
+        } else {
+            Ok(None)
+        }
     }
 
     /// Writes a letter's state back.

@@ -1,5 +1,7 @@
 //! The directory as last read: mailboxes and every address that reaches them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
@@ -7,8 +9,8 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-use super::{Scope, StoreError, millis, parse};
-use crate::domain::{MailboxAddress, MailboxRef};
+use super::{Scope, StoreError, instant, millis, parse};
+use crate::domain::{MailboxAddress, MailboxRef, Provider};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -46,6 +48,25 @@ mod address {
         pub address: String,
         pub provider: String,
         pub mailbox_key: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod reading {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "directory_reading")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub provider: String,
+        pub read_at: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -147,6 +168,54 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .count(self.conn)
             .await?)
     }
+
+    /// How many mailboxes of one platform the directory holds.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn count_mailboxes_of(&self, provider: Provider) -> Result<u64, StoreError> {
+        Ok(entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Provider.eq(provider.to_string()))
+            .count(self.conn)
+            .await?)
+    }
+
+    /// How many of them no reading since then has shown.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn count_mailboxes_unseen(
+        &self,
+        provider: Provider,
+        since: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        Ok(entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Provider.eq(provider.to_string()))
+            .filter(entity::Column::SeenAt.lt(millis(since)))
+            .count(self.conn)
+            .await?)
+    }
+
+    /// When each platform's directory was last read in full.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn directory_readings(
+        &self,
+    ) -> Result<BTreeMap<Provider, DateTime<Utc>>, StoreError> {
+        let rows = reading::Entity::find()
+            .filter(reading::Column::TenantId.eq(&self.tenant))
+            .all(self.conn)
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                let provider = parse(&row.provider, "directory_reading.provider")?;
+                Ok((provider, instant(row.read_at)))
+            })
+            .collect()
+    }
 }
 
 impl Scope<'_, DatabaseTransaction> {
@@ -218,19 +287,60 @@ impl Scope<'_, DatabaseTransaction> {
         Ok(())
     }
 
-    /// Forgets mailboxes that the last complete reading did not show.
+    /// Forgets mailboxes of a platform that no reading since then has shown.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn forget_mailboxes_unseen_since(
+    pub async fn forget_mailboxes_unseen(
         &self,
+        provider: Provider,
         since: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
         let gone = entity::Entity::delete_many()
             .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Provider.eq(provider.to_string()))
             .filter(entity::Column::SeenAt.lt(millis(since)))
             .exec(self.conn)
             .await?;
         Ok(gone.rows_affected)
+    }
+
+    /// Forgets mailboxes of all platforms but these.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn forget_mailboxes_but_of(&self, platforms: &[Provider]) -> Result<u64, StoreError> {
+        let names: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+        let gone = entity::Entity::delete_many()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Provider.is_not_in(names))
+            .exec(self.conn)
+            .await?;
+        Ok(gone.rows_affected)
+    }
+
+    /// Records that a platform's directory was read in full.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn mark_directory_reading(
+        &self,
+        provider: Provider,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let row = reading::ActiveModel {
+            tenant_id: Set(self.tenant.clone()),
+            provider: Set(provider.to_string()),
+            read_at: Set(millis(now)),
+        };
+        reading::Entity::insert(row)
+            .on_conflict(
+                OnConflict::columns([reading::Column::TenantId, reading::Column::Provider])
+                    .update_column(reading::Column::ReadAt)
+                    .to_owned(),
+            )
+            .exec_without_returning(self.conn)
+            .await?;
+        Ok(())
     }
 }

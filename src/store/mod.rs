@@ -15,6 +15,7 @@ pub mod event;
 pub mod intake;
 pub mod job;
 pub mod letter;
+pub mod look;
 pub mod mailbox;
 mod open;
 mod page;

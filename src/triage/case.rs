@@ -105,10 +105,6 @@ impl<'a> Case<'a> {
     /// that letters go to.
     async fn name_reporters(&mut self) -> Result<(), JobError> {
         let rows = self.app.store.read(self.app.tenant);
-        let read_at = self.app.store.directory_read_at(self.app.tenant).await?;
-        if read_at.is_none() {
-            return Err(self.wait_for_directory());
-        }
         let mut named = Vec::new();
         for report in &mut self.reports {
             let Some(mailbox) = rows
@@ -123,6 +119,14 @@ impl<'a> Case<'a> {
             }
             self.mailbox.get_or_insert(mailbox);
         }
+        // Who is not in it is unknown only once all of it has been read; a
+        // platform that is away holds up nobody of another.
+        if self.mailbox.is_none() {
+            let read_at = self.app.store.directory_read_at(self.app.tenant).await?;
+            if read_at.is_none() {
+                return Err(self.wait_for_directory());
+            }
+        }
         if !named.is_empty() {
             let tx = self.begin().await?;
             for (id, address) in &named {
@@ -135,7 +139,8 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// Until the directory has been read, nobody in it is known. Waits a quarter of the time waited so far.
+    /// Until the directory has been read, nobody is known not to be in it. Waits a
+    /// quarter of the time waited so far.
     fn wait_for_directory(&self) -> JobError {
         let waited = (self.now() - self.submission.created_at).to_std();
         let pause = waited.unwrap_or_default() / 4;

@@ -2,18 +2,22 @@
 //! mailbox. Bytes that a client sent are kept, compared, and never authorise a
 //! pull.
 
+use std::time::Duration;
+
 use crate::{
     domain::{Desired, EvidenceState, Locator, Observed, PullId, PullRole},
     jobs::JobError,
     mailbox::{Disposition, ItemHint, Seen},
     message::{self, Limits, ParsedMessage},
-    remediation::Reconciler,
-    store::{StoreError, event::Event, pull::Pull},
+    remediation::{Reconciler, Rest},
+    store::{StoreError, event::Event, look::Tried, pull::Pull},
 };
 
 use super::case::{Case, job_error};
 
-/// Failed attempts at finding or fetching before the case goes on without.
+/// Looks for the message that the mailbox answered, and tries at holding its copy,
+/// before the case goes on without. Kept on the submission: the attempts of its
+/// job grow with every outage too.
 const PATIENCE: i32 = 4;
 
 impl Case<'_> {
@@ -48,16 +52,34 @@ impl Case<'_> {
                 self.save(None).await?;
             }
             // Fresh mail can take a moment to show up in a search.
-            Err(_) if self.lease.attempts < PATIENCE && self.submission.item_id.is_none() => {
-                return Err(JobError::Retry {
-                    reason: "the reported message was not found yet".to_owned(),
-                    after: None,
-                    counts: true,
-                });
+            Err(why) => {
+                if self.submission.item_id.is_none() {
+                    self.again_after(Tried::Look, "the reported message was not found yet")
+                        .await?;
+                }
+                self.without_evidence(why).await?;
             }
-            Err(why) => self.without_evidence(why).await?,
         }
         Ok(())
+    }
+
+    /// Counts a try that came to nothing; an error for as long as there are more
+    /// to come, 1, 2 and 4 seconds apart.
+    async fn again_after(&self, tried: Tried, reason: &str) -> Result<(), JobError> {
+        let tx = self.begin().await?;
+        let tries = tx
+            .of(self.app.tenant)
+            .count_try(self.submission.id, tried)
+            .await?;
+        tx.commit().await?;
+        if tries >= PATIENCE {
+            return Ok(());
+        }
+        Err(JobError::Retry {
+            reason: reason.to_owned(),
+            after: Some(Duration::from_millis(500 << tries.clamp(0, 8))),
+            counts: false,
+        })
     }
 
     /// What the client named; for bytes alone, the Message-ID inside them.
@@ -159,12 +181,14 @@ impl Case<'_> {
             let held = Event::new("quarantined", self.now())
                 .with(serde_json::json!({ "copies": rest.pulled }));
             self.save(Some(held)).await?;
-        } else if rest.other == 0 && self.lease.attempts < PATIENCE {
-            return Err(JobError::Retry {
-                reason: "the reporter's copy is not in quarantine yet".to_owned(),
-                after: None,
-                counts: true,
-            });
+        } else if rest == Rest::default() {
+            let reason = "the reporter's copy is not where it is wanted yet";
+            if self.submission.evidence == EvidenceState::Pending {
+                self.again_after(Tried::Hold, reason).await?;
+            } else if self.submission.assessment.is_some() {
+                // Nothing else waits for it, and nobody else moves it.
+                return Err(JobError::Outage(reason.to_owned()));
+            }
         }
         Ok(())
     }

@@ -70,10 +70,11 @@ pub async fn submission(
             via: None,
             address: None,
             attempts: 0,
+            attempted_at: None,
             created_at: now,
             sent_at: None,
         };
-        if rows.insert_letter_once(&letter).await? {
+        if let Some(id) = rows.insert_letter_once(&letter).await? {
             rows.enqueue(vec![jobs::letter(id, now)], now).await?;
         }
     }

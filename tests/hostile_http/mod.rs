@@ -2,8 +2,11 @@
 //! 202 with a durable row, and whatever was taken comes to its end.
 
 mod bodies;
+mod directory;
 mod files;
+mod letters;
 mod outage;
+mod rates;
 mod storage;
 mod words;
 
@@ -114,6 +117,8 @@ impl House {
         let listen = "127.0.0.1:1".parse().expect("address");
         let text = demo::settings(&sim, listen, folder.path()).expect("settings");
         let mut config = Config::parse(&text).expect("valid");
+        // as in production: this clock is moved, not waited for
+        config.notify.resend_after_seconds = 900;
         change(&mut config, folder.path());
         let app = start::build_app(config, SharedClock::clone(&shared), None)
             .await

@@ -6,26 +6,33 @@ use chrono::TimeDelta;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use unhook::{
-    domain::{Provider, ReportStatus, Verdict},
-    sim::{Action, Fault, Matcher, Operation},
+    domain::{EvidenceState, Provider, ReportStatus, Verdict},
+    sim::{Action, Fault, Matcher, Operation, Slot},
     store::{PageRequest, report::Report},
 };
 
 use super::{House, JSON};
 
+pub async fn click_of(house: &House, provider: Provider) -> Report {
+    let client = match provider {
+        Provider::Graph => "outlook",
+        Provider::Gmail => "gmail",
+    };
+    let (reporter, token) = house.reporter(provider);
+    let body = json!({
+        "client": client,
+        "item_id": reporter.item_id,
+        "internet_message_id": reporter.internet_message_id,
+    });
+    let answer = house.post(JSON, body.to_string(), &token, client).await;
+    house.stored(&answer, client).await
+}
+
 async fn both_click(house: &House) -> Vec<Report> {
-    let mut reports = Vec::new();
-    for (provider, client) in [(Provider::Graph, "outlook"), (Provider::Gmail, "gmail")] {
-        let (reporter, token) = house.reporter(provider);
-        let body = json!({
-            "client": client,
-            "item_id": reporter.item_id,
-            "internet_message_id": reporter.internet_message_id,
-        });
-        let answer = house.post(JSON, body.to_string(), &token, client).await;
-        reports.push(house.stored(&answer, client).await);
-    }
-    reports
+    vec![
+        click_of(house, Provider::Graph).await,
+        click_of(house, Provider::Gmail).await,
+    ]
 }
 
 async fn all_is_well(house: &House, reports: &[Report]) {
@@ -116,6 +123,40 @@ async fn everything_is_down() {
 }
 
 #[actix_web::test]
+async fn an_outage_does_not_use_up_the_looks_for_a_message_that_is_late() {
+    let house = House::new().await;
+    house.drain(TimeDelta::seconds(30)).await;
+    let (reporter, token) = house.reporter(Provider::Graph);
+    house.sim.add_fault(Fault::always(
+        Matcher {
+            operation: Some(Operation::MessageSearch),
+            ..Matcher::default()
+        },
+        Action::LoseReply { executed: false },
+    ));
+    let body = json!({"client": "outlook", "internet_message_id": "<late@x.example>"});
+    let answer = house.post(JSON, body.to_string(), &token, "late").await;
+    let report = house.stored(&answer, "late").await;
+    house.drain(TimeDelta::minutes(20)).await;
+    house.sim.clear_faults();
+    // the first look that is answered: the message is not there yet
+    let due = house.app.store.next_job_due().await.expect("due");
+    let wait = due.expect("the report") - house.app.clock.now();
+    house.clock.advance(wait.max(TimeDelta::zero()));
+    house.workers.drain().await;
+    let raw = "From: a@x.example\r\nSubject: late\r\nMessage-ID: <late@x.example>\r\n\r\nhi";
+    house
+        .sim
+        .deliver(&reporter.address, raw.as_bytes(), Slot::Inbox, false)
+        .expect("delivered");
+    house.drain(TimeDelta::minutes(10)).await;
+    let rows = house.app.store.read(house.app.tenant);
+    let row = rows.submission(report.submission).await.expect("read");
+    assert_eq!(row.expect("row").evidence, EvidenceState::Fetched);
+    assert_eq!(house.parked().await, Vec::<String>::new());
+}
+
+#[actix_web::test]
 async fn the_message_cannot_be_read() {
     use Operation::{GmailGet, MessageGet, MessageValue};
     down(&[MessageGet, MessageValue, GmailGet], false).await;
@@ -142,7 +183,7 @@ async fn letters_cannot_be_put_into_mailboxes() {
     down(&[Operation::GmailInsert], false).await;
 }
 
-async fn relay(from: SocketAddr, to: SocketAddr) {
+pub async fn relay(from: SocketAddr, to: SocketAddr) {
     let listener = TcpListener::bind(from)
         .await
         .expect("the port is still free");

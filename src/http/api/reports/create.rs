@@ -15,9 +15,9 @@ use utoipa::ToSchema;
 
 use super::super::words::{ClientWord, ReasonWord, StatusWord};
 use crate::{
-    auth::{Reporter, VerifiedReporter},
+    auth::VerifiedReporter,
     domain::{MailboxAddress, ReportClient, ReportId, ReportReason, ReportStatus},
-    http::{Code, Problem, State, body, problem::Document},
+    http::{Code, Problem, State, body, problem::Document, rate::RatedReporter},
     intake::NewReport,
     strict_json,
 };
@@ -99,13 +99,14 @@ pub(in crate::http) struct ReportAccepted {
         (status = 413, description = "Too large", body = Document, content_type = "application/problem+json"),
         (status = 415, description = "Neither JSON nor message/rfc822", body = Document, content_type = "application/problem+json"),
         (status = 422, description = "A field cannot be used", body = Document, content_type = "application/problem+json"),
+        (status = 429, description = "Too many reports of this person, or too many requests without a valid token from this address; Retry-After says when to try again", body = Document, content_type = "application/problem+json"),
         (status = 503, description = "Not stored; try again", body = Document, content_type = "application/problem+json"),
     )
 )]
 #[post("/api/v1/reports")]
 pub(in crate::http) async fn create(
     state: web::Data<State>,
-    reporter: Reporter,
+    reporter: RatedReporter,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {

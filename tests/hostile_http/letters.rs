@@ -1,0 +1,215 @@
+//! Letters whose sending got no answer, and letters that are no longer true.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use chrono::TimeDelta;
+use serde_json::json;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+};
+use unhook::{
+    domain::{Provider, ReportStatus, Verdict},
+    store::report::Report,
+    triage::overturn,
+};
+
+use super::{House, JSON, outage::relay};
+
+async fn graph_click(house: &House) -> Report {
+    let (reporter, token) = house.reporter(Provider::Graph);
+    let body = json!({"client": "outlook", "item_id": reporter.item_id});
+    let answer = house.post(JSON, body.to_string(), &token, "click").await;
+    house.stored(&answer, "click").await
+}
+
+/// Takes letters and hangs up instead of saying so.
+async fn silent_server(listener: TcpListener, taken: Arc<Mutex<Vec<String>>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let taken = Arc::clone(&taken);
+        actix_web::rt::spawn(async move {
+            let mut stream = BufReader::new(stream);
+            let mut line = String::new();
+            let mut letter: Option<String> = None;
+            stream.write_all(b"220 silent\r\n").await.expect("greeted");
+            loop {
+                line.clear();
+                if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+                    return;
+                }
+                if let Some(text) = &mut letter {
+                    if line == ".\r\n" {
+                        taken.lock().expect("lock").push(text.clone());
+                        return;
+                    }
+                    text.push_str(&line);
+                    continue;
+                }
+                let reply: &[u8] = if line.starts_with("DATA") {
+                    letter = Some(String::new());
+                    b"354 go ahead\r\n"
+                } else {
+                    b"250 ok\r\n"
+                };
+                stream.write_all(reply).await.expect("answered");
+            }
+        });
+    }
+}
+
+/// Delivers a letter at last.
+async fn hand_over(sink: SocketAddr, to: &str, letter: &str) {
+    let stream = TcpStream::connect(sink).await.expect("the sink");
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    for said in [
+        "".to_owned(),
+        "HELO x\r\n".to_owned(),
+        "MAIL FROM:<soc@x.example>\r\n".to_owned(),
+        format!("RCPT TO:<{to}>\r\n"),
+        "DATA\r\n".to_owned(),
+        format!("{letter}.\r\n"),
+    ] {
+        stream.write_all(said.as_bytes()).await.expect("said");
+        line.clear();
+        stream.read_line(&mut line).await.expect("heard");
+        assert!(line.starts_with(['2', '3']), "{said:?}: {line}");
+    }
+}
+
+struct Silent {
+    house: House,
+    sink: SocketAddr,
+    taken: Arc<Mutex<Vec<String>>>,
+}
+
+impl Silent {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("address").port();
+        let mut sink = None;
+        let house = House::with(|config, _| {
+            let smtp = config.notify.smtp.as_mut().expect("the demo has one");
+            sink = Some(SocketAddr::new(
+                smtp.host.parse().expect("an address"),
+                smtp.port,
+            ));
+            smtp.port = port;
+        })
+        .await;
+        let taken = Arc::default();
+        actix_web::rt::spawn(silent_server(listener, Arc::clone(&taken)));
+        Self {
+            house,
+            sink: sink.expect("known"),
+            taken,
+        }
+    }
+
+    fn taken(&self) -> usize {
+        self.taken.lock().expect("lock").len()
+    }
+}
+
+#[actix_web::test]
+async fn a_letter_that_was_under_way_is_not_sent_twice() {
+    let stage = Silent::new().await;
+    let house = &stage.house;
+    let report = graph_click(house).await;
+    let (reporter, _) = house.reporter(Provider::Graph);
+    house.drain(TimeDelta::minutes(14)).await;
+    assert_eq!(stage.taken(), 1, "mail in transit cannot be found yet");
+    let letter = stage.taken.lock().expect("lock")[0].clone();
+    hand_over(stage.sink, &reporter.address, &letter).await;
+    house.drain(TimeDelta::minutes(120)).await;
+    assert_eq!(stage.taken(), 1, "it was found");
+    assert_eq!(house.sim.letters_of(&reporter.address).len(), 1);
+    let rows = house.app.store.read(house.app.tenant);
+    let row = rows.report(report.id).await.expect("read").expect("row");
+    assert_eq!(row.status, ReportStatus::Closed);
+    assert_eq!(house.parked().await, Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn a_letter_that_never_shows_up_is_sent_again_ever_more_seldom() {
+    let stage = Silent::new().await;
+    graph_click(&stage.house).await;
+    stage.house.drain(TimeDelta::minutes(14)).await;
+    assert_eq!(stage.taken(), 1);
+    stage.house.drain(TimeDelta::minutes(6)).await;
+    assert_eq!(stage.taken(), 2, "after a quarter of an hour");
+    stage.house.drain(TimeDelta::minutes(20)).await;
+    assert_eq!(stage.taken(), 2, "half an hour is not over");
+    stage.house.drain(TimeDelta::minutes(12)).await;
+    assert_eq!(stage.taken(), 3);
+    assert_eq!(stage.house.parked().await, Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn a_letter_that_is_no_longer_true_is_dropped_and_taken_up_when_it_is_again() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let closed = free.local_addr().expect("address");
+    drop(free);
+    let mut sink = None;
+    let house = House::with(|config, _| {
+        let smtp = config.notify.smtp.as_mut().expect("the demo has one");
+        sink = Some((smtp.host.clone(), smtp.port));
+        smtp.port = closed.port();
+    })
+    .await;
+    let (host, port) = sink.expect("known");
+    let sink = SocketAddr::new(host.parse().expect("an address"), port);
+    let report = graph_click(&house).await;
+    let (reporter, _) = house.reporter(Provider::Graph);
+    let letters = || {
+        let raw = house.sim.letters_of(&reporter.address);
+        let texts = raw.iter().map(|l| String::from_utf8_lossy(l).into_owned());
+        texts.collect::<Vec<_>>()
+    };
+    let row = async || {
+        let rows = house.app.store.read(house.app.tenant);
+        rows.report(report.id).await.expect("read").expect("row")
+    };
+    let decide = async |verdict| {
+        overturn::set_verdict(&house.app, report.submission, verdict, "key_test", "")
+            .await
+            .expect("decided");
+    };
+    house.drain(TimeDelta::minutes(10)).await;
+    assert_eq!(letters().len(), 0, "the mail server is down");
+    decide(Verdict::Benign).await;
+    house.drain(TimeDelta::minutes(10)).await;
+    let now = row().await;
+    assert_ne!(
+        (now.status, now.outcome),
+        (ReportStatus::Closed, Some(Verdict::Malicious)),
+        "nobody was told so"
+    );
+
+    let relay = actix_web::rt::spawn(relay(closed, sink));
+    house.drain(TimeDelta::minutes(20)).await;
+    let told = letters();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].contains("message you reported is safe"), "{told:?}");
+    let now = row().await;
+    assert_eq!(
+        (now.status, now.outcome),
+        (ReportStatus::Closed, Some(Verdict::Benign))
+    );
+
+    decide(Verdict::Malicious).await;
+    house.drain(TimeDelta::minutes(20)).await;
+    let told = letters();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told[1].contains("you caught a dangerous"), "{told:?}");
+    let now = row().await;
+    assert_eq!(
+        (now.status, now.outcome),
+        (ReportStatus::Closed, Some(Verdict::Malicious))
+    );
+    assert_eq!(house.parked().await, Vec::<String>::new());
+    relay.abort();
+}
