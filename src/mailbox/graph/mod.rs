@@ -40,6 +40,8 @@ pub struct GraphMail {
     folder_name: String,
     /// Quarantine folder by mailbox key.
     quarantines: Remembered,
+    /// Sent Items folder by mailbox key.
+    sent_folders: Remembered,
 }
 
 impl GraphMail {
@@ -60,6 +62,7 @@ impl GraphMail {
             wire: wire::Wire::new(client, tokens, clock, config.base_url.clone()),
             folder_name: config.quarantine_folder.clone(),
             quarantines: Remembered::default(),
+            sent_folders: Remembered::default(),
         })
     }
 }
