@@ -43,7 +43,7 @@ impl Work for Directory {
                 let entries: Vec<NewMailbox> = page.mailboxes.into_iter().map(kept).collect();
                 let now = app.clock.now();
                 let tx = app.store.begin().await?;
-                tx.hold(lease, now + TimeDelta::seconds(60)).await?;
+                tx.hold(lease, app.lease_end(now)).await?;
                 tx.of(app.tenant).keep_mailboxes(&entries, began).await?;
                 tx.commit().await?;
                 // A continuation that repeats itself would never end.

@@ -2,6 +2,8 @@
 //! mailbox. Bytes that a client sent are kept, compared, and never authorise a
 //! pull.
 
+use std::time::Duration;
+
 use crate::{
     domain::{Desired, EvidenceState, Locator, Observed, PullId, PullRole},
     jobs::JobError,
@@ -15,6 +17,8 @@ use super::case::{Case, job_error};
 
 /// Failed attempts at finding or fetching before the case goes on without.
 const PATIENCE: i32 = 4;
+/// The shortest pause before a copy is looked at again.
+const BRIEF: Duration = Duration::from_millis(500);
 
 impl Case<'_> {
     /// Finds the reported item; without it the case goes on as "missing".
@@ -101,7 +105,8 @@ impl Case<'_> {
         Ok(Ok(first))
     }
 
-    /// Quarantines the reporter's own copy at once; where it was is kept.
+    /// Quarantines the reporter's own copy at once (where it was is kept), or puts
+    /// it back when that is wanted by now. Takes one step with what is due.
     pub(super) async fn hold(&mut self) -> Result<(), JobError> {
         let Some(locator) = self.submission.locator.clone() else {
             return Ok(());
@@ -137,16 +142,9 @@ impl Case<'_> {
             tx.of(self.app.tenant).insert_new_pulls(&[held]).await?;
             tx.commit().await?;
         }
-        let open: Vec<Pull> = self
-            .app
-            .store
-            .read(self.app.tenant)
-            .pulls_of_submission(self.submission.id)
-            .await?
-            .into_iter()
-            .filter(|p| !p.snapshot().settled())
-            .collect();
-        if open.is_empty() {
+        let mut due = self.open_copies().await?;
+        due.retain(|copy| copy.run_after <= now);
+        if due.is_empty() {
             return Ok(());
         }
         let reconciler = Reconciler {
@@ -154,19 +152,37 @@ impl Case<'_> {
             lease: self.lease,
             seed: None,
         };
-        let rest = reconciler.settle(open).await?;
-        if rest.pulled > 0 {
-            let held = Event::new("quarantined", self.now())
-                .with(serde_json::json!({ "copies": rest.pulled }));
-            self.save(Some(held)).await?;
-        } else if rest.other == 0 && self.lease.attempts < PATIENCE {
-            return Err(JobError::Retry {
-                reason: "the reporter's copy is not in quarantine yet".to_owned(),
-                after: None,
-                counts: true,
-            });
+        let rest = reconciler.settle(due).await?;
+        for (kind, copies) in [("quarantined", rest.pulled), ("restored", rest.restored)] {
+            if copies > 0 {
+                let event =
+                    Event::new(kind, self.now()).with(serde_json::json!({ "copies": copies }));
+                self.save(Some(event)).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Gives a copy that is not out of reach yet some tries before the case goes
+    /// on; the provider's own wait is kept.
+    pub(super) async fn await_hold(&self) -> Result<(), JobError> {
+        let open = self.open_copies().await?;
+        match open.iter().map(|copy| copy.run_after).min() {
+            Some(due) if self.lease.attempts < PATIENCE => Err(JobError::Retry {
+                reason: "the reporter's copy is not in quarantine yet".to_owned(),
+                after: Some((due - self.now()).to_std().unwrap_or_default().max(BRIEF)),
+                counts: true,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The copies held for this submission that are not at rest.
+    async fn open_copies(&self) -> Result<Vec<Pull>, StoreError> {
+        let rows = self.app.store.read(self.app.tenant);
+        let mut copies = rows.pulls_of_submission(self.submission.id).await?;
+        copies.retain(|copy| !copy.snapshot().settled());
+        Ok(copies)
     }
 
     /// Fetches the bytes and compares them with what the client sent.

@@ -77,8 +77,7 @@ async fn begin(
     letter.address = Some(mailbox.address.clone());
     letter.via = Some(name_of(way_for(app, mailbox)).to_owned());
     let tx = app.store.begin().await?;
-    tx.hold(lease, app.clock.now() + TimeDelta::seconds(60))
-        .await?;
+    tx.hold(lease, app.lease_end(app.clock.now())).await?;
     tx.of(app.tenant).save_letter(letter).await?;
     tx.commit().await?;
     Ok(())
