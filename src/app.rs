@@ -1,12 +1,15 @@
-//! The adapters, built from the configuration once. No behaviour.
+//! The adapters, built from the configuration once. No behaviour
+//! but what follows from two of them.
 
 use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     clock::SharedClock,
     config::Config,
     domain::{MailboxRef, Provider, TenantId},
-    mailbox::MailProvider,
+    mailbox::{CALL_LIMIT, MailProvider},
     notify::Notifier,
     store::{Store, blobs::Blobs},
 };
@@ -28,6 +31,23 @@ pub struct App {
     pub mail: Mail,
     /// Letters to reporters.
     pub notifier: Notifier,
+}
+
+/// What a record adds to the longest provider call, so that the worker that
+/// waits for its answer can still write it down.
+const AFTER_CALL: TimeDelta = TimeDelta::seconds(30);
+
+impl App {
+    /// Until when a job that records something at `now` stays its worker's: the
+    /// configured lease, and never less than the provider call that may follow
+    /// takes ([`CALL_LIMIT`]) and half a minute more.
+    #[must_use]
+    pub fn lease_end(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let call = TimeDelta::from_std(CALL_LIMIT).unwrap_or(TimeDelta::MAX);
+        let lease = self.config.workers.lease().max(call + AFTER_CALL);
+        now.checked_add_signed(lease)
+            .unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
 }
 
 /// The mail platforms in use.

@@ -10,7 +10,6 @@ use std::{
 };
 
 use actix_web::{App as Web, HttpServer, dev::ServerHandle};
-use chrono::TimeDelta;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -213,10 +212,9 @@ pub async fn resume(app: &App) -> Result<(), StoreError> {
 #[must_use]
 pub fn workers(app: &App, wake: Wake) -> Workers {
     let pace = &app.config.workers;
-    let lease = i64::try_from(pace.lease_seconds).unwrap_or(i64::MAX / 1000);
     let options = WorkersOptions {
         concurrency: pace.concurrency,
-        lease: TimeDelta::try_seconds(lease).unwrap_or(TimeDelta::MAX),
+        lease: pace.lease(),
         ..WorkersOptions::default()
     };
     let clock = SharedClock::clone(&app.clock);

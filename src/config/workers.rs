@@ -1,5 +1,6 @@
 //! Section `[workers]`: the pace of background work.
 
+use chrono::TimeDelta;
 use serde::Deserialize;
 
 use super::graph::FieldError;
@@ -11,7 +12,8 @@ pub struct WorkerPace {
     /// Jobs at work at the same time, 1 to 256.
     pub concurrency: usize,
     /// How long a job belongs to its worker without a sign of life, seconds, 10
-    /// to 3,600. After a crash it is taken up again that much later at most.
+    /// to 3,600. After a crash it is taken up again that much later at most, or
+    /// after two minutes where a provider may still have been asked.
     pub lease_seconds: u64,
     /// Search calls under way at once, 1 to 256; one takes up to 20 mailboxes.
     pub search_concurrency: usize,
@@ -28,6 +30,15 @@ impl Default for WorkerPace {
 }
 
 impl WorkerPace {
+    /// [`WorkerPace::lease_seconds`] as a span.
+    #[must_use]
+    pub fn lease(&self) -> TimeDelta {
+        i64::try_from(self.lease_seconds)
+            .ok()
+            .and_then(TimeDelta::try_seconds)
+            .unwrap_or(TimeDelta::MAX)
+    }
+
     pub(super) fn validate(&self) -> Result<(), FieldError> {
         let within = |field, good: bool, range: &str| {
             if good {

@@ -12,6 +12,9 @@ use crate::{
     store::{Store, StoreError, job::Lease},
 };
 
+/// The shortest pause between two signs of life, and between two looks for work.
+const BRIEF: Duration = Duration::from_millis(5);
+
 /// How the workers behave.
 #[derive(Debug, Clone)]
 pub struct WorkersOptions {
@@ -19,6 +22,9 @@ pub struct WorkersOptions {
     pub concurrency: usize,
     /// How long a job may be silent before another worker takes it.
     pub lease: TimeDelta,
+    /// How often a job that runs gives a sign of life; a third of the lease
+    /// where that is shorter.
+    pub heartbeat: Duration,
     /// How long to sleep at most when nothing is due here; another replica's
     /// work shows up after this long.
     pub idle: Duration,
@@ -29,6 +35,7 @@ impl Default for WorkersOptions {
         Self {
             concurrency: 4,
             lease: TimeDelta::seconds(60),
+            heartbeat: Duration::from_secs(15),
             idle: Duration::from_secs(2),
         }
     }
@@ -135,8 +142,8 @@ impl Workers {
         match self.store.next_job_due().await {
             Ok(Some(due)) => (due - self.clock.now())
                 .to_std()
-                .unwrap_or(Duration::from_millis(5))
-                .clamp(Duration::from_millis(5), self.options.idle),
+                .unwrap_or(BRIEF)
+                .clamp(BRIEF, self.options.idle),
             _ => self.options.idle,
         }
     }
@@ -147,9 +154,16 @@ impl Workers {
             return self.record(&lease, unknown).await;
         };
         // A panic must stay with the one message that caused it.
-        let done = std::panic::AssertUnwindSafe(work.run(&lease))
-            .catch_unwind()
-            .await;
+        let run = std::panic::AssertUnwindSafe(work.run(&lease)).catch_unwind();
+        let done = tokio::select! {
+            // The work first: what has come to its end is not lost any more.
+            biased;
+            done = run => done,
+            () = self.until_lost(&lease) => {
+                tracing::warn!(job = %lease.job, kind = lease.kind, "another worker has the job; the work on it here is dropped");
+                return;
+            }
+        };
         let error = match done {
             Ok(Ok(())) => return,
             Ok(Err(JobError::Store(StoreError::LeaseLost))) => {
@@ -167,6 +181,24 @@ impl Workers {
             },
         };
         self.record(&lease, error).await;
+    }
+
+    /// Gives signs of life for a job; ends when another worker has taken it over.
+    async fn until_lost(&self, lease: &Lease) {
+        let third = (self.options.lease / 3).to_std().unwrap_or_default();
+        let pause = self.options.heartbeat.min(third).max(BRIEF);
+        loop {
+            tokio::time::sleep(pause).await;
+            let until = self.clock.now() + self.options.lease;
+            match self.store.extend_lease(lease, until).await {
+                Ok(()) => {}
+                Err(StoreError::LeaseLost) => return,
+                // Nothing can be recorded either while the database is away.
+                Err(error) => {
+                    tracing::warn!(job = %lease.job, %error, "no sign of life could be given");
+                }
+            }
+        }
     }
 
     /// Records a failure. When even that fails the lease runs out by itself.

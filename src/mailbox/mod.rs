@@ -18,6 +18,8 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{Locator, MailboxAddress, MailboxRef, MessageQuery, Place, Provider};
 
+pub use wire::CALL_LIMIT;
+
 /// What a provider can do, so that callers need not ask which one it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
@@ -69,6 +71,11 @@ pub struct Seen {
     pub place: Place,
     /// The platform's own received time.
     pub received: Option<DateTime<Utc>>,
+    /// Whether it is what the mailbox's owner sent, by the platform's own mark
+    /// (Gmail's `SENT` label, Graph's Sent Items folder) and never by a header
+    /// that its sender chose. Only a look ([`MailProvider::inspect`]) tells; a
+    /// search leaves it false.
+    pub sent: bool,
     /// What it holds, to verify it by.
     pub content: Content,
 }

@@ -13,7 +13,7 @@ use super::MailboxError;
 use crate::config::graph::FieldError;
 
 /// A whole call, from connecting to the last octet of the answer.
-pub(super) const CALL_LIMIT: Duration = Duration::from_secs(90);
+pub const CALL_LIMIT: Duration = Duration::from_secs(90);
 /// Establishing a connection.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// Largest JSON answer.

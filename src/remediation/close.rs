@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::reconcile::lease_end;
 use crate::{
     app::App,
     domain::RemediationId,
@@ -31,7 +30,7 @@ impl Work for Close {
             .map_err(|_| JobError::Park("its target is no remediation".into()))?;
         let now = app.clock.now();
         let tx = app.store.begin().await?;
-        tx.hold(lease, lease_end(now)).await?;
+        tx.hold(lease, app.lease_end(now)).await?;
         let rows = tx.of(app.tenant);
         let Some(mut remediation) = rows.hold_remediation(id).await? else {
             return Err(JobError::Park("its remediation is not there".into()));

@@ -70,15 +70,20 @@ fn query_of(seed: &Fingerprint, after: DateTime<Utc>) -> MessageQuery {
     }
 }
 
-/// Wants every copy of a campaign back in its place, and stops its search.
+/// Wants every copy of a campaign back in its place, and stops its search. The
+/// campaign is held by the caller.
 pub(crate) async fn restore_all(
     rows: &Rows<'_>,
     campaign: &Campaign,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    // The remediation first: a search that is about to record copies either
-    // finishes before this change or sees it.
-    if let Some(mut remediation) = rows.remediation_of(campaign.id).await? {
+    // Jobs before the remediation before its copies, as everywhere: nobody waits
+    // in a circle.
+    rows.enqueue(vec![jobs::pull(campaign.id, now)], now)
+        .await?;
+    // The remediation before the copies: a search that is about to record copies
+    // either finishes before this change or sees it.
+    if let Some(mut remediation) = rows.hold_remediation_of(campaign.id).await? {
         remediation.state = RemediationState::Restoring;
         remediation.decision_version = campaign.decision_version;
         remediation.closed_at = None;
@@ -90,18 +95,22 @@ pub(crate) async fn restore_all(
         campaign.decision_version,
         now,
     )
-    .await?;
-    rows.enqueue(vec![jobs::pull(campaign.id, now)], now).await
+    .await
 }
 
-/// Wants every copy of a campaign pulled, and has them searched (again).
+/// Wants every copy of a campaign pulled, and has them searched (again). The
+/// campaign is held by the caller, or new.
 pub(crate) async fn pull_all(
     rows: &Rows<'_>,
     campaign: &Campaign,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let fresh = decided(campaign.id, campaign.decision_version, now);
-    let remediation = match rows.remediation_of(campaign.id).await? {
+    let known = rows.remediation_of(campaign.id).await?;
+    let search = known.as_ref().map_or(fresh.id, |known| known.id);
+    let jobs = vec![jobs::search(search, now), jobs::pull(campaign.id, now)];
+    rows.enqueue(jobs, now).await?;
+    let remediation = match rows.hold_remediation_of(campaign.id).await? {
         Some(known) => Remediation {
             id: known.id,
             created_at: known.created_at,
@@ -111,13 +120,5 @@ pub(crate) async fn pull_all(
     };
     rows.save_remediation(&remediation).await?;
     rows.desire(campaign.id, Desired::Pulled, campaign.decision_version, now)
-        .await?;
-    rows.enqueue(
-        vec![
-            jobs::search(remediation.id, now),
-            jobs::pull(campaign.id, now),
-        ],
-        now,
-    )
-    .await
+        .await
 }

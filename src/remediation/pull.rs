@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Reconciler, reconcile::lease_end};
+use super::Reconciler;
 use crate::{
     app::App,
     domain::CampaignId,
@@ -58,7 +58,7 @@ impl Work for Pulling {
         let now = app.clock.now();
         let remediation = rows.remediation_of(campaign).await?;
         let tx = app.store.begin().await?;
-        tx.hold(lease, lease_end(now)).await?;
+        tx.hold(lease, app.lease_end(now)).await?;
         let mut events = Vec::new();
         for (kind, n) in [("pulled", rest.pulled), ("restored", rest.restored)] {
             if n > 0 {

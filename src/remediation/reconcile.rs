@@ -11,7 +11,8 @@ use crate::{
         Desired, Effect, Locator, MailboxRef, Observed, Place, PullRole, Standing, next_effect,
     },
     mailbox::{
-        Content, Disposition, MailProvider, MailboxError, QuarantineMove, RestoreMove, Seen,
+        CALL_LIMIT, Content, Disposition, MailProvider, MailboxError, QuarantineMove, RestoreMove,
+        Seen,
     },
     message::{self, Fingerprint, Likeness, Limits},
     store::{StoreError, job::Lease, pull::Pull},
@@ -109,7 +110,7 @@ impl Reconciler<'_> {
                         Effect::Restore => to_restore.push(decided),
                         Effect::Settled => {}
                         Effect::Record(observed) => {
-                            known.push(self.at_rest(decided.pull, observed))
+                            known.push(self.seen_at_rest(decided.pull, observed));
                         }
                     }
                 }
@@ -152,7 +153,9 @@ impl Reconciler<'_> {
             pull.last_error = Some("its content could not be read".to_owned());
             return Standing::Different;
         };
-        if print.from.as_deref() == Some(pull.locator.mailbox.address.as_str()) {
+        // The platform's mark, not the sender named in the headers: whoever
+        // forges the owner's own address must not keep the copy out of reach.
+        if seen.sent {
             pull.matched_by = "the mailbox owner's own sent copy; left in place".to_owned();
             return Standing::Different;
         }
@@ -296,7 +299,7 @@ impl Reconciler<'_> {
         }
         let now = self.app.clock.now();
         let tx = self.app.store.begin().await?;
-        tx.hold(self.lease, lease_end(now)).await?;
+        tx.hold(self.lease, self.app.lease_end(now)).await?;
         let rows = tx.of(self.app.tenant);
         let ids: Vec<_> = pulls.iter().map(|p| p.id).collect();
         let wanted = rows.desired_now(&ids).await?;
@@ -319,7 +322,7 @@ impl Reconciler<'_> {
         }
         let now = self.app.clock.now();
         let tx = self.app.store.begin().await?;
-        tx.hold(self.lease, lease_end(now)).await?;
+        tx.hold(self.lease, self.app.lease_end(now)).await?;
         for pull in &pulls {
             tx.of(self.app.tenant).save_pull(pull).await?;
         }
@@ -335,6 +338,27 @@ impl Reconciler<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Records what a look showed. A move without an answer may still take effect
+    /// until the provider has given its call up: before that, a look that does
+    /// not show it proves nothing, and the copy is looked at again.
+    fn seen_at_rest(&self, mut pull: Pull, observed: Observed) -> Pull {
+        let contradicts = matches!(
+            (pull.observed, observed),
+            (Observed::Moving, Observed::Restored | Observed::Changed)
+                | (Observed::Restoring, Observed::Pulled)
+        );
+        let now = self.app.clock.now();
+        let certain = pull.intent_at.map(|intent| later(intent, CALL_LIMIT));
+        match certain {
+            Some(certain) if contradicts && now <= certain => {
+                pull.last_error = Some("an earlier move may still take effect".to_owned());
+                pull.run_after = certain + TimeDelta::milliseconds(1);
+                pull
+            }
+            _ => self.at_rest(pull, observed),
+        }
     }
 
     fn at_rest(&self, mut pull: Pull, observed: Observed) -> Pull {
@@ -399,10 +423,6 @@ pub(super) fn fingerprint_of(seen: &Seen) -> Option<Fingerprint> {
             fields.body_is_html,
         )),
     }
-}
-
-pub(super) fn lease_end(now: DateTime<Utc>) -> DateTime<Utc> {
-    now + TimeDelta::seconds(60)
 }
 
 pub(super) fn later(now: DateTime<Utc>, after: Duration) -> DateTime<Utc> {

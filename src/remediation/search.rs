@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     query_of,
-    reconcile::{backoff, fingerprint_of, later, lease_end},
+    reconcile::{backoff, fingerprint_of, later},
     wave::{self, Wave},
 };
 use crate::{
@@ -247,7 +247,7 @@ impl<'a> Case<'a> {
             self.remediation.state = RemediationState::Pulling;
         }
         let tx = app.store.begin().await?;
-        tx.hold(self.lease, lease_end(now)).await?;
+        tx.hold(self.lease, app.lease_end(now)).await?;
         let current = tx
             .of(app.tenant)
             .hold_remediation(self.remediation.id)
@@ -438,19 +438,22 @@ impl<'a> Case<'a> {
     }
 
     /// Writes what a wave found and how far the search is, in one transaction.
-    async fn commit(mut self, wave: Wave, retried: Vec<Gap>) -> Result<(), JobError> {
+    async fn commit(mut self, mut wave: Wave, retried: Vec<Gap>) -> Result<(), JobError> {
         let app = self.app;
         let now = app.clock.now();
         let new: Vec<Pull> = wave.hits.iter().map(|seen| self.copy(seen, now)).collect();
         self.note_holders(&wave);
-        self.remediation.searched += i64::try_from(wave.searched.len()).unwrap_or(0);
-        let gaps = merge(&wave.gaps, &retried);
-        let retry_at = retry_at(&gaps, wave.wait, now);
         self.remediation.paused_reason = wave.refused.clone();
 
         let tx = app.store.begin().await?;
-        tx.hold(self.lease, lease_end(now)).await?;
+        tx.hold(self.lease, app.lease_end(now)).await?;
         let rows = tx.of(app.tenant);
+        // Jobs before the remediation before its copies: whoever changes several
+        // of them takes them in this order, so that nobody waits in a circle.
+        if !new.is_empty() {
+            rows.enqueue(vec![jobs::pull(self.campaign.id, now)], now)
+                .await?;
+        }
         let current = rows.hold_remediation(self.remediation.id).await?;
         if !self.still_wanted(current.as_ref()) {
             // The decision was taken back meanwhile: what this wave found is
@@ -459,7 +462,12 @@ impl<'a> Case<'a> {
             tx.commit().await?;
             return Ok(());
         }
-        let found = rows.insert_new_pulls(&new).await?;
+        rows.insert_new_pulls(&new).await?;
+        let open = rows.unverified_elsewhere(self.campaign.id, &new).await?;
+        wave.postpone(&open);
+        self.remediation.searched += i64::try_from(wave.searched.len()).unwrap_or(0);
+        let gaps = merge(&wave.gaps, &retried);
+        let retry_at = retry_at(&gaps, wave.wait, now);
         rows.save_gaps(self.remediation.id, &gaps).await?;
         let recovered: Vec<MailboxRef> = wave
             .searched
@@ -469,10 +477,6 @@ impl<'a> Case<'a> {
             .collect();
         rows.close_gaps(self.remediation.id, &recovered).await?;
         rows.save_remediation(&self.remediation).await?;
-        if found > 0 {
-            rows.enqueue(vec![jobs::pull(self.campaign.id, now)], now)
-                .await?;
-        }
         let next = if retried.is_empty() { now } else { retry_at };
         tx.repeat_job(self.lease, next).await?;
         tx.commit().await?;
@@ -520,8 +524,13 @@ impl<'a> Case<'a> {
         let app = self.app;
         let now = app.clock.now();
         let tx = app.store.begin().await?;
-        tx.hold(self.lease, lease_end(now)).await?;
+        tx.hold(self.lease, app.lease_end(now)).await?;
         let rows = tx.of(app.tenant);
+        let next = vec![
+            jobs::pull(self.campaign.id, now),
+            jobs::close(self.remediation.id, now),
+        ];
+        rows.enqueue(next, now).await?;
         let current = rows.hold_remediation(self.remediation.id).await?;
         if self.still_wanted(current.as_ref()) {
             self.remediation.state = RemediationState::Pulling;
@@ -541,11 +550,6 @@ impl<'a> Case<'a> {
             ])
             .await?;
         }
-        let next = vec![
-            jobs::pull(self.campaign.id, now),
-            jobs::close(self.remediation.id, now),
-        ];
-        rows.enqueue(next, now).await?;
         tx.finish_job(self.lease, now).await?;
         tx.commit().await?;
         Ok(())

@@ -1,15 +1,18 @@
 //! Putting copies back: one, or a whole campaign. Only a new intent; the same
 //! reconciler carries it out.
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     app::App,
-    domain::{CampaignId, Desired, PullId},
+    domain::{CampaignId, Desired, Observed, PullId},
     jobs,
-    store::event::Event,
+    store::{Rows, event::Event, job::NewJob, pull::Pull},
     triage::overturn::OverturnError,
 };
 
-/// Asks for one copy to be put back where it was. Repeating it changes nothing.
+/// Asks for one copy to be put back where it was. Repeating it changes nothing,
+/// unless the copy was given up: then it is tried again.
 ///
 /// # Errors
 /// See [`OverturnError`].
@@ -18,23 +21,43 @@ pub async fn restore_copy(app: &App, id: PullId, actor: &str) -> Result<(), Over
     let tx = app.store.begin().await?;
     let rows = tx.of(app.tenant);
     let pull = rows.pull(id).await?.ok_or(OverturnError::NotFound)?;
-    let Some(campaign) = pull.campaign else {
-        return Err(OverturnError::EvidenceMissing(
-            "its submission has not been judged yet",
-        ));
-    };
-    if pull.desired == Desired::InPlace {
+    let job = mover_of(&rows, &pull, now).await?;
+    if pull.desired == Desired::InPlace && pull.observed != Observed::Failed {
         return Ok(());
     }
+    // The job before the copy: the pull step takes them in this order.
+    rows.enqueue(vec![job], now).await?;
     rows.desire_one(id, Desired::InPlace, now).await?;
-    let event = Event::new("restore_asked", now)
-        .of(campaign)
+    let mut event = Event::new("restore_asked", now)
         .by(actor)
         .with(serde_json::json!({ "pull": id }));
+    event.campaign = pull.campaign;
+    event.submission = pull.submission;
     rows.record(vec![event]).await?;
-    rows.enqueue(vec![jobs::pull(campaign, now)], now).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// The job that moves a copy: its campaign's pull step, or the triage step of a
+/// submission that was judged and belongs to no campaign.
+async fn mover_of(
+    rows: &Rows<'_>,
+    pull: &Pull,
+    now: DateTime<Utc>,
+) -> Result<NewJob, OverturnError> {
+    if let Some(campaign) = pull.campaign {
+        return Ok(jobs::pull(campaign, now));
+    }
+    let submission = match pull.submission {
+        Some(id) => rows.submission(id).await?,
+        None => None,
+    };
+    match submission {
+        Some(judged) if judged.verdict.is_some() => Ok(jobs::triage(judged.id, now)),
+        _ => Err(OverturnError::EvidenceMissing(
+            "its submission has not been judged yet",
+        )),
+    }
 }
 
 /// Asks for every copy of a campaign to be put back; the verdict stays.
@@ -45,7 +68,10 @@ pub async fn restore_campaign(app: &App, id: CampaignId, actor: &str) -> Result<
     let now = app.clock.now();
     let tx = app.store.begin().await?;
     let rows = tx.of(app.tenant);
-    let mut campaign = rows.campaign(id).await?.ok_or(OverturnError::NotFound)?;
+    let mut campaign = rows
+        .hold_campaign(id)
+        .await?
+        .ok_or(OverturnError::NotFound)?;
     campaign.decision_version += 1;
     campaign.updated_at = now;
     rows.save_campaign(&campaign).await?;

@@ -69,6 +69,22 @@ pub async fn search(app: &App, mailboxes: &[MailboxRef], query: &MessageQuery) -
 }
 
 impl Wave {
+    /// Has mailboxes searched again although they answered: they hold a message of
+    /// which another campaign is about to find out whether it is its own.
+    pub fn postpone(&mut self, mailboxes: &[MailboxRef]) {
+        let (again, searched): (Vec<MailboxRef>, Vec<MailboxRef>) =
+            std::mem::take(&mut self.searched)
+                .into_iter()
+                .partition(|m| mailboxes.contains(m));
+        self.searched = searched;
+        self.gaps.extend(again.into_iter().map(|mailbox| Gap {
+            mailbox,
+            retrying: true,
+            reason: "a message in it is just being examined for another campaign".to_owned(),
+            attempts: 1,
+        }));
+    }
+
     fn take(&mut self, mailbox: MailboxRef, answer: Result<Vec<Seen>, MailboxError>) {
         let error = match answer {
             Ok(seen) => {

@@ -6,7 +6,7 @@ use sea_orm::{
     QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
-use super::{Page, PageRequest, Scope, StoreError, instant, millis, parse};
+use super::{Page, PageRequest, Scope, StoreError, held, instant, millis, parse};
 use crate::domain::{CampaignId, SubmissionId, Verdict, VerdictSource};
 
 mod entity {
@@ -92,19 +92,6 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         row.map(campaign_of).transpose()
     }
 
-    /// The campaign of exactly this message.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database fails.
-    pub async fn campaign_by_exact_key(&self, key: &str) -> Result<Option<Campaign>, StoreError> {
-        let row = entity::Entity::find()
-            .filter(entity::Column::TenantId.eq(&self.tenant))
-            .filter(entity::Column::ExactKey.eq(key))
-            .one(self.conn)
-            .await?;
-        row.map(campaign_of).transpose()
-    }
-
     /// Campaigns, newest first.
     ///
     /// # Errors
@@ -135,6 +122,34 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, DatabaseTransaction> {
+    /// One campaign, held until this change ends: two decisions on it, or a
+    /// decision and a submission that joins it, must not pass each other. Hold it
+    /// before any of its submissions.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn hold_campaign(&self, id: CampaignId) -> Result<Option<Campaign>, StoreError> {
+        let query = entity::Entity::find_by_id(id.to_string())
+            .filter(entity::Column::TenantId.eq(&self.tenant));
+        let row = held(self.conn, query).one(self.conn).await?;
+        row.map(campaign_of).transpose()
+    }
+
+    /// The campaign of exactly this message, held like [`Scope::hold_campaign`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn hold_campaign_by_exact_key(
+        &self,
+        key: &str,
+    ) -> Result<Option<Campaign>, StoreError> {
+        let query = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::ExactKey.eq(key));
+        let row = held(self.conn, query).one(self.conn).await?;
+        row.map(campaign_of).transpose()
+    }
+
     /// Inserts or overwrites a campaign.
     ///
     /// # Errors

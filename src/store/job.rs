@@ -179,6 +179,34 @@ impl Store {
         Ok(claimed)
     }
 
+    /// A sign of life for a job that runs: it stays its worker's until `until`,
+    /// or longer where a record has said so.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] when it ended or another worker has it.
+    pub async fn extend_lease(
+        &self,
+        lease: &Lease,
+        until: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        use entity::Column as C;
+        let until = millis(until);
+        let later =
+            Expr::case(Expr::col(C::LeaseUntil).lt(until), until).finally(Expr::col(C::LeaseUntil));
+        let tx = self.begin().await?;
+        let done = entity::Entity::update_many()
+            .col_expr(C::LeaseUntil, later.into())
+            .filter(C::Id.eq(lease.job.to_string()))
+            .filter(C::State.eq("running"))
+            .filter(C::Fence.eq(lease.fence))
+            .exec(tx.conn())
+            .await?;
+        if done.rows_affected != 1 {
+            return Err(StoreError::LeaseLost);
+        }
+        tx.commit().await
+    }
+
     /// When the next job falls due, running ones by the end of their lease.
     ///
     /// # Errors

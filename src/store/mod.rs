@@ -29,8 +29,8 @@ pub mod tenant;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    RuntimeErr, TransactionTrait,
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, EntityTrait, QuerySelect as _, RuntimeErr, Select, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait as _;
 use secrecy::ExposeSecret as _;
@@ -332,6 +332,16 @@ pub struct Scope<'a, C> {
 
 /// Reads and writes inside a change; see [`Tx::of`].
 pub type Rows<'a> = Scope<'a, DatabaseTransaction>;
+
+/// A query whose rows stay as they are read until the change ends: what is decided
+/// on them must not be overtaken. SQLite has one writer anyway.
+fn held<E: EntityTrait>(conn: &DatabaseTransaction, query: Select<E>) -> Select<E> {
+    if conn.get_database_backend() == DbBackend::Postgres {
+        query.lock_exclusive()
+    } else {
+        query
+    }
+}
 
 fn millis(at: chrono::DateTime<chrono::Utc>) -> i64 {
     at.timestamp_millis()

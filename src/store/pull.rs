@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, UpdateMany,
     sea_query::{Expr, OnConflict},
 };
 
@@ -376,8 +376,8 @@ impl Scope<'_, DatabaseTransaction> {
 
     /// Inserts copies that are not known yet (unique by mailbox and message);
     /// known ones are left as they are, but for one that another campaign looked
-    /// at and found to be something else: it becomes this one's to verify. Gives
-    /// how many are new to the campaign.
+    /// at and found to be something else, or let go before it had looked: it
+    /// becomes this one's to verify. Gives how many are new to the campaign.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -410,7 +410,9 @@ impl Scope<'_, DatabaseTransaction> {
                         entity::Column::SettledAt,
                     ])
                     .action_and_where(Expr::cust(
-                        "pull.observed = 'changed' AND pull.campaign_id IS NOT NULL AND \
+                        "(pull.observed = 'changed' \
+                          OR (pull.observed = 'found' AND pull.desired = 'in_place')) \
+                         AND pull.campaign_id IS NOT NULL AND \
                          (excluded.campaign_id IS NULL \
                           OR pull.campaign_id <> excluded.campaign_id)",
                     ))
@@ -420,6 +422,45 @@ impl Scope<'_, DatabaseTransaction> {
                 .await?;
         }
         Ok(new)
+    }
+
+    /// The mailboxes of those copies that another campaign has found and not
+    /// verified yet (or just now found to be something else): whose they are is
+    /// not known, so that they must be looked for again.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn unverified_elsewhere(
+        &self,
+        campaign: CampaignId,
+        copies: &[Pull],
+    ) -> Result<Vec<MailboxRef>, StoreError> {
+        use entity::Column as C;
+        let mut open: Vec<MailboxRef> = Vec::new();
+        for chunk in copies.chunks(200) {
+            let messages = chunk.iter().map(|p| p.locator.message());
+            let rows = entity::Entity::find()
+                .filter(C::TenantId.eq(&self.tenant))
+                .filter(C::Message.is_in(messages))
+                .filter(C::CampaignId.ne(campaign.to_string()))
+                .filter(C::Observed.is_in(["found", "changed"]))
+                .all(self.conn)
+                .await?;
+            for row in rows {
+                // A message id alone may be another mailbox's too.
+                let ours = chunk.iter().map(|p| &p.locator).find(|l| {
+                    l.message() == row.message
+                        && l.mailbox.key() == row.mailbox_key
+                        && l.mailbox.provider.as_str() == row.provider
+                });
+                if let Some(ours) = ours
+                    && !open.contains(&ours.mailbox)
+                {
+                    open.push(ours.mailbox.clone());
+                }
+            }
+        }
+        Ok(open)
     }
 
     /// Writes back what was seen and done. What is wanted, and by which
@@ -462,7 +503,7 @@ impl Scope<'_, DatabaseTransaction> {
             .collect()
     }
 
-    /// A new decision for one copy.
+    /// A new decision for one copy. One that failed is tried again.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -473,13 +514,13 @@ impl Scope<'_, DatabaseTransaction> {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         use entity::Column as C;
-        entity::Entity::update_many()
-            .col_expr(C::Desired, Expr::value(desired.as_str()))
-            .col_expr(C::RunAfter, Expr::value(millis(now)))
-            .col_expr(C::Attempts, Expr::value(0))
-            .col_expr(C::SettledAt, Expr::value(Option::<i64>::None))
-            .filter(C::TenantId.eq(&self.tenant))
-            .filter(C::Id.eq(id.to_string()))
+        let this = C::TenantId.eq(&self.tenant).and(C::Id.eq(id.to_string()));
+        tried_again(desired, now)
+            .filter(this.clone())
+            .exec(self.conn)
+            .await?;
+        decided_anew(desired, now)
+            .filter(this)
             .exec(self.conn)
             .await?;
         Ok(())
@@ -542,29 +583,47 @@ impl Scope<'_, DatabaseTransaction> {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         use entity::Column as C;
-        // A copy that failed may be anywhere: only a look can tell.
-        let unknown = match desired {
-            Desired::Pulled => "moving",
-            Desired::InPlace => "restoring",
-        };
-        entity::Entity::update_many()
-            .col_expr(C::Observed, Expr::value(unknown))
-            .filter(C::TenantId.eq(&self.tenant))
-            .filter(C::CampaignId.eq(campaign.to_string()))
-            .filter(C::Observed.eq("failed"))
-            .exec(self.conn)
-            .await?;
-        entity::Entity::update_many()
-            .col_expr(C::Desired, Expr::value(desired.as_str()))
-            .col_expr(C::DecisionVersion, Expr::value(decision_version))
-            .col_expr(C::RunAfter, Expr::value(millis(now)))
-            .col_expr(C::Attempts, Expr::value(0))
-            .col_expr(C::SettledAt, Expr::value(Option::<i64>::None))
-            .filter(C::TenantId.eq(&self.tenant))
-            .filter(C::CampaignId.eq(campaign.to_string()))
-            .filter(C::Desired.ne(desired.as_str()).or(C::Observed.eq(unknown)))
-            .exec(self.conn)
-            .await?;
+        let ours = C::TenantId
+            .eq(&self.tenant)
+            .and(C::CampaignId.eq(campaign.to_string()));
+        for change in [tried_again(desired, now), decided_anew(desired, now)] {
+            change
+                .col_expr(C::DecisionVersion, Expr::value(decision_version))
+                .filter(ours.clone())
+                .exec(self.conn)
+                .await?;
+        }
         Ok(())
     }
+}
+
+/// Copies that failed, wanted (again). Such a copy may be anywhere, so that only a
+/// look can tell; and not before it was due, since its last move may have had no
+/// answer.
+fn tried_again(desired: Desired, now: DateTime<Utc>) -> UpdateMany<entity::Entity> {
+    use entity::Column as C;
+    let unknown = match desired {
+        Desired::Pulled => Observed::Moving,
+        Desired::InPlace => Observed::Restoring,
+    };
+    let due = Expr::case(Expr::col(C::RunAfter).lt(millis(now)), millis(now))
+        .finally(Expr::col(C::RunAfter));
+    entity::Entity::update_many()
+        .col_expr(C::Observed, Expr::value(unknown.as_str()))
+        .col_expr(C::Desired, Expr::value(desired.as_str()))
+        .col_expr(C::RunAfter, due.into())
+        .col_expr(C::Attempts, Expr::value(0))
+        .col_expr(C::SettledAt, Expr::value(Option::<i64>::None))
+        .filter(C::Observed.eq(Observed::Failed.as_str()))
+}
+
+/// Copies for which something else was wanted so far.
+fn decided_anew(desired: Desired, now: DateTime<Utc>) -> UpdateMany<entity::Entity> {
+    use entity::Column as C;
+    entity::Entity::update_many()
+        .col_expr(C::Desired, Expr::value(desired.as_str()))
+        .col_expr(C::RunAfter, Expr::value(millis(now)))
+        .col_expr(C::Attempts, Expr::value(0))
+        .col_expr(C::SettledAt, Expr::value(Option::<i64>::None))
+        .filter(C::Desired.ne(desired.as_str()))
 }

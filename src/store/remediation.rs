@@ -8,7 +8,9 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Page, PageRequest, Scope, StoreError, from_json, instant, millis, parse, to_json};
+use super::{
+    Page, PageRequest, Scope, StoreError, from_json, held, instant, millis, parse, to_json,
+};
 use crate::domain::{CampaignId, MailboxRef, RemediationId};
 
 mod entity {
@@ -266,12 +268,25 @@ impl Scope<'_, DatabaseTransaction> {
         &self,
         id: RemediationId,
     ) -> Result<Option<Remediation>, StoreError> {
-        let mut query = entity::Entity::find_by_id(id.to_string())
+        let query = entity::Entity::find_by_id(id.to_string())
             .filter(entity::Column::TenantId.eq(&self.tenant));
-        if self.conn.get_database_backend() == sea_orm::DbBackend::Postgres {
-            query = query.lock_exclusive();
-        }
-        query.one(self.conn).await?.map(remediation_of).transpose()
+        let row = held(self.conn, query).one(self.conn).await?;
+        row.map(remediation_of).transpose()
+    }
+
+    /// The remediation of a campaign, held like [`Scope::hold_remediation`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn hold_remediation_of(
+        &self,
+        campaign: CampaignId,
+    ) -> Result<Option<Remediation>, StoreError> {
+        let query = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::CampaignId.eq(campaign.to_string()));
+        let row = held(self.conn, query).one(self.conn).await?;
+        row.map(remediation_of).transpose()
     }
 
     /// Inserts or overwrites a remediation.

@@ -9,7 +9,8 @@ use sea_orm::{
 };
 
 use super::{
-    Page, PageRequest, Scope, StoreError, batch::Batch, from_json, instant, millis, parse, to_json,
+    Page, PageRequest, Scope, StoreError, batch::Batch, from_json, held, instant, millis, parse,
+    to_json,
 };
 use crate::domain::{
     Assessment, CampaignId, EvidenceState, Locator, MailboxAddress, SubmissionId, Verdict,
@@ -378,7 +379,27 @@ impl Scope<'_, DatabaseTransaction> {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn save_submission(&self, s: &Submission) -> Result<(), StoreError> {
+        self.write_submission(s, self.submission_row(s)?).await
+    }
+
+    /// Writes back what was found out about a submission. The verdict and the
+    /// campaign are left alone: an analyst may have decided meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn save_findings(&self, s: &Submission) -> Result<(), StoreError> {
         let mut row = self.submission_row(s)?;
+        row.campaign_id = sea_orm::ActiveValue::NotSet;
+        row.verdict = sea_orm::ActiveValue::NotSet;
+        row.verdict_source = sea_orm::ActiveValue::NotSet;
+        self.write_submission(s, row).await
+    }
+
+    async fn write_submission(
+        &self,
+        s: &Submission,
+        mut row: entity::ActiveModel,
+    ) -> Result<(), StoreError> {
         row.reports = sea_orm::ActiveValue::NotSet;
         row.created_at = sea_orm::ActiveValue::NotSet;
         row.id = sea_orm::ActiveValue::NotSet;
@@ -389,6 +410,20 @@ impl Scope<'_, DatabaseTransaction> {
             .exec(self.conn)
             .await?;
         Ok(())
+    }
+
+    /// One submission, held until this change ends.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn hold_submission(
+        &self,
+        id: SubmissionId,
+    ) -> Result<Option<Submission>, StoreError> {
+        let query = entity::Entity::find_by_id(id.to_string())
+            .filter(entity::Column::TenantId.eq(&self.tenant));
+        let row = held(self.conn, query).one(self.conn).await?;
+        row.map(submission_of).transpose()
     }
 
     /// Sets the verdict of every submission of a campaign.

@@ -29,6 +29,7 @@ impl Work for Triage {
         if case.submission.evidence == EvidenceState::Pending {
             case.find().await?;
             case.hold().await?;
+            case.await_hold().await?;
             case.fetch().await?;
         } else if case.submission.campaign.is_none() {
             // Its copy belongs to no campaign whose pull step would move it.
@@ -80,8 +81,7 @@ impl<'a> Case<'a> {
     /// A change under the case's lease.
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         let tx = self.app.store.begin().await?;
-        tx.hold(self.lease, self.now() + chrono::TimeDelta::seconds(60))
-            .await?;
+        tx.hold(self.lease, self.app.lease_end(self.now())).await?;
         Ok(tx)
     }
 
@@ -90,7 +90,7 @@ impl<'a> Case<'a> {
         self.submission.updated_at = self.now();
         let tx = self.begin().await?;
         let rows = tx.of(self.app.tenant);
-        rows.save_submission(&self.submission).await?;
+        rows.save_findings(&self.submission).await?;
         rows.record(
             event
                 .into_iter()
@@ -173,7 +173,7 @@ impl<'a> Case<'a> {
         }
         let tx = self.begin().await?;
         let rows = tx.of(self.app.tenant);
-        rows.save_submission(&self.submission).await?;
+        rows.save_findings(&self.submission).await?;
         rows.drop_uploads(self.submission.id).await?;
         tx.commit().await?;
         Ok(())

@@ -106,7 +106,7 @@ async fn read(app: &App, lease: &Lease, provider: &Arc<dyn MailProvider>) -> Res
         let entries: Vec<NewMailbox> = page.mailboxes.into_iter().map(kept).collect();
         let now = app.clock.now();
         let tx = app.store.begin().await?;
-        tx.hold(lease, now + TimeDelta::seconds(60)).await?;
+        tx.hold(lease, app.lease_end(now)).await?;
         tx.of(app.tenant).keep_mailboxes(&entries, began).await?;
         tx.commit().await?;
         let Some(next) = page.next else { break };
@@ -118,8 +118,7 @@ async fn read(app: &App, lease: &Lease, provider: &Arc<dyn MailProvider>) -> Res
         cursor = Some(next);
     }
     let tx = app.store.begin().await?;
-    tx.hold(lease, app.clock.now() + TimeDelta::seconds(60))
-        .await?;
+    tx.hold(lease, app.lease_end(app.clock.now())).await?;
     let rows = tx.of(app.tenant);
     forget(&rows, platform, before, began).await?;
     rows.mark_directory_reading(platform, app.clock.now())

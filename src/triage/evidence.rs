@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     domain::{Desired, EvidenceState, Locator, Observed, PullId, PullRole},
     jobs::JobError,
     mailbox::{Disposition, ItemHint, Seen},
     message::{self, Limits, ParsedMessage},
-    remediation::{Reconciler, Rest},
+    remediation::Reconciler,
     store::{StoreError, event::Event, look::Tried, pull::Pull},
 };
 
@@ -54,8 +56,8 @@ impl Case<'_> {
             // Fresh mail can take a moment to show up in a search.
             Err(why) => {
                 if self.submission.item_id.is_none() {
-                    self.again_after(Tried::Look, "the reported message was not found yet")
-                        .await?;
+                    let reason = "the reported message was not found yet";
+                    self.again_after(Tried::Look, reason, self.now()).await?;
                 }
                 self.without_evidence(why).await?;
             }
@@ -64,8 +66,13 @@ impl Case<'_> {
     }
 
     /// Counts a try that came to nothing; an error for as long as there are more
-    /// to come, 1, 2 and 4 seconds apart.
-    async fn again_after(&self, tried: Tried, reason: &str) -> Result<(), JobError> {
+    /// to come, 1, 2 and 4 seconds apart and none before `due`.
+    async fn again_after(
+        &self,
+        tried: Tried,
+        reason: &str,
+        due: DateTime<Utc>,
+    ) -> Result<(), JobError> {
         let tx = self.begin().await?;
         let tries = tx
             .of(self.app.tenant)
@@ -75,9 +82,11 @@ impl Case<'_> {
         if tries >= PATIENCE {
             return Ok(());
         }
+        let pause = Duration::from_millis(500 << tries.clamp(0, 8));
+        let asked = (due - self.now()).to_std().unwrap_or_default();
         Err(JobError::Retry {
             reason: reason.to_owned(),
-            after: Some(Duration::from_millis(500 << tries.clamp(0, 8))),
+            after: Some(pause.max(asked)),
             counts: false,
         })
     }
@@ -123,7 +132,8 @@ impl Case<'_> {
         Ok(Ok(first))
     }
 
-    /// Quarantines the reporter's own copy at once; where it was is kept.
+    /// Quarantines the reporter's own copy at once (where it was is kept), or puts
+    /// it back when that is wanted by now. Takes one step with what is due.
     pub(super) async fn hold(&mut self) -> Result<(), JobError> {
         let Some(locator) = self.submission.locator.clone() else {
             return Ok(());
@@ -159,16 +169,9 @@ impl Case<'_> {
             tx.of(self.app.tenant).insert_new_pulls(&[held]).await?;
             tx.commit().await?;
         }
-        let open: Vec<Pull> = self
-            .app
-            .store
-            .read(self.app.tenant)
-            .pulls_of_submission(self.submission.id)
-            .await?
-            .into_iter()
-            .filter(|p| !p.snapshot().settled())
-            .collect();
-        if open.is_empty() {
+        let mut due = self.open_copies().await?;
+        due.retain(|copy| copy.run_after <= now);
+        if due.is_empty() {
             return Ok(());
         }
         let reconciler = Reconciler {
@@ -176,21 +179,34 @@ impl Case<'_> {
             lease: self.lease,
             seed: None,
         };
-        let rest = reconciler.settle(open).await?;
-        if rest.pulled > 0 {
-            let held = Event::new("quarantined", self.now())
-                .with(serde_json::json!({ "copies": rest.pulled }));
-            self.save(Some(held)).await?;
-        } else if rest == Rest::default() {
-            let reason = "the reporter's copy is not where it is wanted yet";
-            if self.submission.evidence == EvidenceState::Pending {
-                self.again_after(Tried::Hold, reason).await?;
-            } else if self.submission.assessment.is_some() {
-                // Nothing else waits for it, and nobody else moves it.
-                return Err(JobError::Outage(reason.to_owned()));
+        let rest = reconciler.settle(due).await?;
+        for (kind, copies) in [("quarantined", rest.pulled), ("restored", rest.restored)] {
+            if copies > 0 {
+                let event =
+                    Event::new(kind, self.now()).with(serde_json::json!({ "copies": copies }));
+                self.save(Some(event)).await?;
             }
         }
         Ok(())
+    }
+
+    /// Gives a copy that is not out of reach yet some tries before the case goes
+    /// on; the provider's own wait is kept.
+    pub(super) async fn await_hold(&self) -> Result<(), JobError> {
+        let open = self.open_copies().await?;
+        let Some(due) = open.iter().map(|copy| copy.run_after).min() else {
+            return Ok(());
+        };
+        let reason = "the reporter's copy is not in quarantine yet";
+        self.again_after(Tried::Hold, reason, due).await
+    }
+
+    /// The copies held for this submission that are not at rest.
+    async fn open_copies(&self) -> Result<Vec<Pull>, StoreError> {
+        let rows = self.app.store.read(self.app.tenant);
+        let mut copies = rows.pulls_of_submission(self.submission.id).await?;
+        copies.retain(|copy| !copy.snapshot().settled());
+        Ok(copies)
     }
 
     /// Fetches the bytes and compares them with what the client sent.

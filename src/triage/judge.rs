@@ -1,5 +1,6 @@
 //! Enrich, assess, and settle: by policy where it may, else by an analyst.
 
+use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -114,14 +115,22 @@ impl Case<'_> {
         let app = self.app;
         let tx = self.begin().await?;
         let rows = tx.of(app.tenant);
+        // The campaign before the submission: an analyst's decision takes them in
+        // the same order, and either waits for the other.
+        let key = self.exact_key();
+        let campaign = match self.submission.evidence {
+            EvidenceState::Fetched => rows.hold_campaign_by_exact_key(&key).await?,
+            _ => None,
+        };
         // The row may carry a verdict that an analyst set meanwhile.
-        if let Some(current) = rows.submission(self.submission.id).await? {
+        if let Some(current) = rows.hold_submission(self.submission.id).await? {
             self.submission.verdict = current.verdict;
             self.submission.verdict_source = current.verdict_source;
             self.submission.campaign = current.campaign;
         }
+        let first = self.submission.verdict.is_none();
         if self.submission.evidence == EvidenceState::Fetched {
-            self.join(&rows, &assessment).await?;
+            self.join(&rows, campaign, key, &assessment).await?;
         } else if self.submission.verdict.is_none() {
             self.submission.verdict = Some(assessment.verdict);
             self.submission.verdict_source = Some(VerdictSource::Policy);
@@ -129,10 +138,24 @@ impl Case<'_> {
         }
         self.submission.updated_at = now;
         rows.save_submission(&self.submission).await?;
-        self.consequences(&rows).await?;
-        tx.finish_job(self.lease, now).await?;
+        self.consequences(&rows, first).await?;
+        match self.copy_due(&rows).await? {
+            Some(due) => tx.repeat_job(self.lease, due.max(now)).await?,
+            None => tx.finish_job(self.lease, now).await?,
+        }
         tx.commit().await?;
         Ok(())
+    }
+
+    /// When a held copy that is not at rest falls due, where this step must move
+    /// it: without a campaign there is no pull step that would.
+    async fn copy_due(&self, rows: &Rows<'_>) -> Result<Option<DateTime<Utc>>, StoreError> {
+        if self.submission.campaign.is_some() {
+            return Ok(None);
+        }
+        let copies = rows.pulls_of_submission(self.submission.id).await?;
+        let open = copies.iter().filter(|copy| !copy.snapshot().settled());
+        Ok(open.map(|copy| copy.run_after).min())
     }
 
     fn verdict_event(&self, assessment: &Assessment) -> Event {
@@ -146,18 +169,28 @@ impl Case<'_> {
             }))
     }
 
-    /// Joins the campaign of exactly this message, or opens it.
-    async fn join(&mut self, rows: &Rows<'_>, assessment: &Assessment) -> Result<(), StoreError> {
-        let now = self.now();
+    /// What the submissions of one campaign have in common; see [`exact_key`].
+    fn exact_key(&self) -> String {
         let print: Option<Fingerprint> = self
             .submission
             .fingerprint
             .clone()
             .and_then(|print| serde_json::from_value(print).ok());
-        let key = print
+        print
             .as_ref()
-            .map_or_else(|| self.submission.id.to_string(), exact_key);
-        let campaign = match rows.campaign_by_exact_key(&key).await? {
+            .map_or_else(|| self.submission.id.to_string(), exact_key)
+    }
+
+    /// Joins the campaign of exactly this message, which is held, or opens it.
+    async fn join(
+        &mut self,
+        rows: &Rows<'_>,
+        known: Option<Campaign>,
+        key: String,
+        assessment: &Assessment,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let campaign = match known {
             Some(known) => known,
             None => {
                 let new = self.open_campaign(key, assessment);
@@ -175,6 +208,9 @@ impl Case<'_> {
         self.submission.campaign = Some(campaign.id);
         self.submission.verdict = Some(campaign.verdict);
         self.submission.verdict_source = Some(campaign.verdict_source);
+        // The job before the copies: the pull step takes them in this order.
+        rows.enqueue(vec![jobs::pull(campaign.id, now)], now)
+            .await?;
         rows.adopt_pulls(self.submission.id, campaign.id, campaign.decision_version)
             .await
     }
@@ -202,8 +238,10 @@ impl Case<'_> {
         }
     }
 
-    /// What the verdict means for the reporter's own copy and for the letter.
-    async fn consequences(&self, rows: &Rows<'_>) -> Result<(), StoreError> {
+    /// What the verdict means for the reporter's own copy and for the letter. What
+    /// the reporters are told is set with the `first` verdict; from then on it
+    /// changes with the letters alone.
+    async fn consequences(&self, rows: &Rows<'_>, first: bool) -> Result<(), StoreError> {
         let now = self.now();
         let Some(verdict) = self.submission.verdict else {
             return Ok(());
@@ -217,12 +255,13 @@ impl Case<'_> {
         } else {
             ReportStatus::Received
         };
-        rows.set_report_status(self.submission.id, status, None)
-            .await?;
+        if first {
+            rows.set_report_status(self.submission.id, status, None)
+                .await?;
+        }
         let Some(campaign) = self.submission.campaign else {
             return thank::submission(self.app, rows, &self.submission, now).await;
         };
-        rows.enqueue(vec![jobs::pull(campaign, now)], now).await?;
         match rows.remediation_of(campaign).await? {
             // Thanked when every copy is at rest.
             Some(remediation) if verdict == Verdict::Malicious => {

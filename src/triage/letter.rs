@@ -81,7 +81,7 @@ impl Work for Letters {
                 letter.state = LetterState::Queued;
                 letter.attempted_at = None;
                 let tx = app.store.begin().await?;
-                tx.hold(lease, lease_end(app)).await?;
+                tx.hold(lease, app.lease_end(app.clock.now())).await?;
                 tx.of(app.tenant).save_letter(&letter).await?;
                 tx.commit().await?;
                 Err(error)
@@ -91,10 +91,6 @@ impl Work for Letters {
             }
         }
     }
-}
-
-fn lease_end(app: &App) -> DateTime<Utc> {
-    app.clock.now() + TimeDelta::seconds(60)
 }
 
 fn wait(reason: &str, time: TimeDelta) -> JobError {
@@ -154,7 +150,7 @@ async fn begin(
 ) -> Result<bool, JobError> {
     let now = app.clock.now();
     let tx = app.store.begin().await?;
-    tx.hold(lease, lease_end(app)).await?;
+    tx.hold(lease, app.lease_end(app.clock.now())).await?;
     let rows = tx.of(app.tenant);
     if !still_true(&rows, letter).await? {
         letter.state = LetterState::Superseded;

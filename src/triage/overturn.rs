@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    domain::{Desired, EvidenceState, SubmissionId, Verdict, VerdictSource},
+    domain::{Desired, EvidenceState, Observed, SubmissionId, Verdict, VerdictSource},
     jobs, remediation,
     store::{Rows, StoreError, campaign::Campaign, event::Event, submission::Submission},
 };
@@ -37,54 +37,100 @@ pub async fn set_verdict(
     actor: &str,
     reason: &str,
 ) -> Result<(), OverturnError> {
-    let now = app.clock.now();
-    let tx = app.store.begin().await?;
-    let rows = tx.of(app.tenant);
-    let submission = rows.submission(id).await?.ok_or(OverturnError::NotFound)?;
-    if submission.assessment.is_none() {
-        return Err(OverturnError::EvidenceMissing(
-            "triage is not through yet; try again shortly",
-        ));
-    }
-    if verdict == Verdict::Malicious && submission.evidence != EvidenceState::Fetched {
-        return Err(OverturnError::EvidenceMissing(
-            "it was not fetched from the reporter's own mailbox, so nothing may be pulled on it",
-        ));
-    }
-    let mut event = Event::new("verdict", now)
-        .on(id)
-        .by(actor)
-        .with(serde_json::json!({
-            "verdict": verdict,
-            "source": "analyst",
-            "reason": reason.chars().take(2000).collect::<String>(),
-        }));
-    match submission.campaign {
-        Some(campaign) => {
-            let mut campaign = rows
-                .campaign(campaign)
-                .await?
-                .ok_or(OverturnError::NotFound)?;
-            campaign.verdict = verdict;
-            campaign.verdict_source = VerdictSource::Analyst;
-            campaign.decision_version += 1;
-            campaign.updated_at = now;
-            rows.save_campaign(&campaign).await?;
-            rows.set_campaign_verdict_on_submissions(
-                campaign.id,
-                verdict,
-                VerdictSource::Analyst,
-                now,
-            )
-            .await?;
-            event = event.of(campaign.id);
-            carry_out(app, &rows, &campaign, now).await?;
-        }
-        None => alone(app, &rows, submission, verdict, now).await?,
-    }
-    rows.record(vec![event]).await?;
-    tx.commit().await?;
+    let decision = Decision {
+        id,
+        verdict,
+        actor,
+        reason,
+    };
+    // A submission joins a campaign once, so that this ends.
+    while !decision.take(app).await? {}
     Ok(())
+}
+
+/// What an analyst decided.
+struct Decision<'a> {
+    id: SubmissionId,
+    verdict: Verdict,
+    actor: &'a str,
+    reason: &'a str,
+}
+
+impl Decision<'_> {
+    /// Takes the decision; false when the submission joined a campaign meanwhile,
+    /// so that all is to be read anew.
+    async fn take(&self, app: &App) -> Result<bool, OverturnError> {
+        let Self {
+            id,
+            verdict,
+            actor,
+            reason,
+        } = *self;
+        let now = app.clock.now();
+        let tx = app.store.begin().await?;
+        let rows = tx.of(app.tenant);
+        let read = rows.submission(id).await?.ok_or(OverturnError::NotFound)?;
+        // Campaign or job before the submission: the triage step takes them in the
+        // same order, and either waits for the other.
+        let campaign = match read.campaign {
+            Some(campaign) => {
+                let held = rows.hold_campaign(campaign).await?;
+                Some(held.ok_or(OverturnError::NotFound)?)
+            }
+            None => {
+                // The held copy has no campaign whose pull step would move it: triage does.
+                rows.enqueue(vec![jobs::triage(id, now)], now).await?;
+                None
+            }
+        };
+        let submission = rows
+            .hold_submission(id)
+            .await?
+            .ok_or(OverturnError::NotFound)?;
+        if submission.campaign != read.campaign {
+            return Ok(false);
+        }
+        if submission.assessment.is_none() {
+            return Err(OverturnError::EvidenceMissing(
+                "triage is not through yet; try again shortly",
+            ));
+        }
+        if verdict == Verdict::Malicious && submission.evidence != EvidenceState::Fetched {
+            return Err(OverturnError::EvidenceMissing(
+                "it was not fetched from the reporter's own mailbox, so nothing may be pulled on it",
+            ));
+        }
+        let mut event = Event::new("verdict", now)
+            .on(id)
+            .by(actor)
+            .with(serde_json::json!({
+                "verdict": verdict,
+                "source": "analyst",
+                "reason": reason.chars().take(2000).collect::<String>(),
+            }));
+        match campaign {
+            Some(mut campaign) => {
+                campaign.verdict = verdict;
+                campaign.verdict_source = VerdictSource::Analyst;
+                campaign.decision_version += 1;
+                campaign.updated_at = now;
+                rows.save_campaign(&campaign).await?;
+                rows.set_campaign_verdict_on_submissions(
+                    campaign.id,
+                    verdict,
+                    VerdictSource::Analyst,
+                    now,
+                )
+                .await?;
+                event = event.of(campaign.id);
+                carry_out(app, &rows, &campaign, now).await?;
+            }
+            None => alone(app, &rows, submission, verdict, now).await?,
+        }
+        rows.record(vec![event]).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
 }
 
 async fn carry_out(
@@ -117,11 +163,12 @@ async fn alone(
     submission.updated_at = now;
     rows.save_submission(&submission).await?;
     if verdict.returns_copy() {
-        rows.desire_for_submission(submission.id, Desired::InPlace, now)
-            .await?;
+        // An analyst's word also has a copy tried again that was given up.
+        for copy in rows.pulls_of_submission(submission.id).await? {
+            if copy.desired != Desired::InPlace || copy.observed == Observed::Failed {
+                rows.desire_one(copy.id, Desired::InPlace, now).await?;
+            }
+        }
     }
-    // The held copy has no campaign whose pull step would move it: triage does.
-    rows.enqueue(vec![jobs::triage(submission.id, now)], now)
-        .await?;
     thank::submission(app, rows, &submission, now).await
 }

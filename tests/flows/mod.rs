@@ -1,6 +1,10 @@
 //! From a click to thanks, and back: what a person would notice, judged from the
 //! simulated mailboxes.
 
+mod owners;
+mod races;
+mod unsettled;
+
 use bytes::Bytes;
 use unhook::{
     domain::{EvidenceState, Provider, ReportStatus, Verdict},

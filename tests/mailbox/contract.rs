@@ -519,3 +519,47 @@ async fn the_quarantine_is_made_once_and_found_again() {
         assert_eq!(other.quarantine_of(&boxes).await, first, "{provider}");
     }
 }
+
+#[tokio::test]
+async fn what_the_owner_sent_is_told_by_the_platform_and_not_by_its_sender() {
+    for provider in BOTH {
+        let world = World::new(provider).await;
+        let ann = &world.people()[0];
+        let forged = letter("one@evil.example").replace("it@evil.example", &ann.address);
+        for slot in [Slot::Inbox, Slot::Sent] {
+            world
+                .sim
+                .deliver(&ann.address, forged.as_bytes(), slot, true)
+                .expect("delivered");
+        }
+        let mut sent = Vec::new();
+        for seen in world.found(ann, "one@evil.example").await {
+            sent.push(world.look(&seen.locator).await.expect("there").sent);
+        }
+        sent.sort_unstable();
+        assert_eq!(sent, [false, true], "{provider}");
+    }
+}
+
+#[tokio::test]
+async fn a_quarantine_that_its_owner_removed_is_made_anew() {
+    for provider in BOTH {
+        let world = World::new(provider).await;
+        let ann = &world.people()[0];
+        world.deliver(ann, "one@evil.example", Slot::Inbox);
+        let pull = world.pull_of(ann, "one@evil.example").await;
+        let kind = match provider {
+            Provider::Graph => "mailFolders",
+            Provider::Gmail => "labels",
+        };
+        let path = format!("{kind}/{}", pull.quarantine);
+        world.owner(ann, "DELETE", &path, Value::Null).await;
+        let moved = world.mail.quarantine(std::slice::from_ref(&pull)).await;
+        assert!(moved[0].is_err(), "{provider} {moved:?}");
+        let again = world.pull_of(ann, "one@evil.example").await;
+        assert_ne!(again.quarantine, pull.quarantine, "{provider}");
+        let moved = world.mail.quarantine(std::slice::from_ref(&again)).await;
+        assert!(moved[0].is_ok(), "{provider} {moved:?}");
+        assert!(!world.reachable(ann), "{provider}");
+    }
+}

@@ -1,5 +1,7 @@
 //! One story of rows, told on SQLite and on PostgreSQL.
 
+mod leases;
+
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use unhook::{
@@ -278,7 +280,9 @@ async fn a_copy_is_one_row_and_a_decision_is_not_overwritten(story: &Story) {
         ..pull.clone()
     };
     assert_eq!(
-        rows.insert_new_pulls(&[other]).await.expect("insert"),
+        rows.insert_new_pulls(std::slice::from_ref(&other))
+            .await
+            .expect("insert"),
         1,
         "ids keep their case"
     );
@@ -318,6 +322,26 @@ async fn a_copy_is_one_row_and_a_decision_is_not_overwritten(story: &Story) {
     assert_eq!(due.iter().map(|p| p.id).collect::<Vec<_>>(), vec![pull.id]);
     let counts = rows.count_pulls(campaign).await.expect("counts");
     assert_eq!((counts.found, counts.pending), (2, 1));
+
+    // The other one was let go before anybody had looked at it: it is the next
+    // campaign's to verify, and until then nobody else knows whose it is.
+    let rival = CampaignId::new(start());
+    let claimed = Pull {
+        id: PullId::new(start()),
+        campaign: Some(rival),
+        ..other.clone()
+    };
+    let tx = store.begin().await.expect("tx");
+    let rows = tx.of(story.tenant);
+    let ours = [pull, other];
+    let open = rows.unverified_elsewhere(rival, &ours).await;
+    assert_eq!(open.expect("read"), vec![claimed.locator.mailbox.clone()]);
+    let new = rows.insert_new_pulls(std::slice::from_ref(&claimed)).await;
+    assert_eq!(new.expect("insert"), 1);
+    let open = rows.unverified_elsewhere(rival, &ours).await;
+    assert_eq!(open.expect("read"), []);
+    let open = rows.unverified_elsewhere(campaign, &ours).await;
+    assert_eq!(open.expect("read"), [claimed.locator.mailbox]);
 }
 
 async fn story(backend: Backend) {

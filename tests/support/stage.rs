@@ -1,13 +1,19 @@
 //! The whole service over a simulated organisation, without HTTP: reports are
 //! handed to the desk, and the queue is drained instead of waited for.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use unhook::{
     app::App,
     cli::start,
-    clock::{Clock as _, SharedClock, SystemClock},
+    clock::{Clock, SharedClock, SystemClock},
     config::Config,
     demo,
     domain::{Provider, ReportClient, ReportId, ReportReason},
@@ -69,9 +75,26 @@ pub fn click(reporter: &Reporter, tenant_id: &str) -> NewReport {
     }
 }
 
+/// The machine's clock, which a test may set forward.
+#[derive(Debug, Clone, Default)]
+pub struct Ahead(Arc<AtomicI64>);
+
+impl Ahead {
+    pub fn advance(&self, by: TimeDelta) {
+        self.0.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for Ahead {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() + TimeDelta::milliseconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
 /// The service.
 pub struct Stage {
     pub app: App,
+    pub clock: Ahead,
     pub desk: Desk,
     pub workers: Workers,
     _folder: Option<tempfile::TempDir>,
@@ -95,7 +118,8 @@ impl Stage {
 
     /// A service over a configuration.
     pub async fn open(config: Config, observer: Option<CommitObserver>) -> Self {
-        let clock: SharedClock = Arc::new(SystemClock);
+        let ahead = Ahead::default();
+        let clock: SharedClock = Arc::new(ahead.clone());
         let app = start::build_app(config, SharedClock::clone(&clock), observer)
             .await
             .expect("the service is built");
@@ -105,6 +129,7 @@ impl Stage {
         let workers = start::workers(&app, wake);
         Self {
             app,
+            clock: ahead,
             desk,
             workers,
             _folder: None,
@@ -119,6 +144,20 @@ impl Stage {
             ids.push(self.desk.accept(click).await.expect("accepted").id);
         }
         ids
+    }
+
+    /// Drains the queue with the clock set forward to what falls due within
+    /// `horizon`, until nothing else does.
+    pub async fn drain_ahead(&self, horizon: TimeDelta) {
+        loop {
+            self.workers.drain().await;
+            let due = self.app.store.next_job_due().await.expect("due");
+            let wait = due.map(|due| due - self.app.clock.now());
+            match wait {
+                Some(wait) if wait < horizon => self.clock.advance(wait.max(TimeDelta::zero())),
+                _ => return,
+            }
+        }
     }
 
     /// Drains the queue until only work of the far future is left: retries that

@@ -27,6 +27,9 @@ const PAGE: u32 = 500;
 /// Hits by Message-ID that are looked at when a reported item is sought.
 const HITS: usize = 20;
 
+/// The label of what the owner sent; nobody can put it on or take it off.
+const SENT: &str = "SENT";
+
 /// Padding as it comes: Google pads today and documents nothing.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
@@ -132,9 +135,11 @@ impl GmailMail {
         let received = message
             .internal_date
             .and_then(DateTime::from_timestamp_millis);
+        let place = place(message.label_ids);
         Ok(Some(Seen {
             locator: locator.clone(),
-            place: place(message.label_ids),
+            sent: place.holds(SENT),
+            place,
             received,
             content: Content::Raw(raw(message.raw)?),
         }))
@@ -206,6 +211,7 @@ fn unread(mailbox: &MailboxRef, message: Message) -> Result<Seen, MailboxError> 
             categories: Vec::new(),
         },
         received: None,
+        sent: false,
         content: Content::Unread,
     })
 }

@@ -1,17 +1,19 @@
 //! The quarantine of a mailbox: a hidden folder beside Inbox, made when it is
-//! first needed.
+//! first needed; and where its owner's own mail lies.
+
+use std::collections::HashMap;
 
 use graph_rs_sdk::http::Method;
 use serde_json::{Value, json};
 
 use super::{
     GraphMail,
-    call::Call,
+    call::{Answer, Call},
     message,
     path::{Path, quoted},
 };
 use crate::{
-    domain::MailboxRef,
+    domain::{Locator, MailboxRef},
     mailbox::{MailboxError, wire, wire::Effect},
 };
 
@@ -55,6 +57,42 @@ impl GraphMail {
             .collect()
     }
 
+    /// The mailboxes, each once, whose Sent Items folder is not remembered.
+    pub(super) fn without_sent_folder(&self, locators: &[Locator]) -> Vec<String> {
+        let mut keys: Vec<String> = locators
+            .iter()
+            .map(|locator| locator.mailbox.key())
+            .filter(|key| self.sent_folders.get(key).is_none())
+            .map(str::to_owned)
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// Remembers the Sent Items folders of `keys`; gives why one is not known.
+    /// A mailbox that has none is in neither: nothing in it was sent.
+    pub(super) fn learn_sent_folders(
+        &self,
+        keys: &[String],
+        answers: impl Iterator<Item = Result<Answer, MailboxError>>,
+    ) -> HashMap<String, MailboxError> {
+        let mut missing = HashMap::new();
+        for (key, answer) in keys.iter().zip(answers) {
+            let found = answer
+                .and_then(|answer| answer.ok(Effect::Read))
+                .and_then(|body| id(&body));
+            match found {
+                Ok(folder) => self.sent_folders.put(key, &folder),
+                Err(MailboxError::Gone) => {}
+                Err(error) => {
+                    missing.insert(key.clone(), error);
+                }
+            }
+        }
+        missing
+    }
+
     fn create(&self, mailbox: &MailboxRef) -> Call {
         let path = Path::new(&["users", mailbox.key(), "mailFolders"]);
         // Whether a folder is hidden can be set only when it is made.
@@ -90,6 +128,12 @@ impl GraphMail {
         }
         Err(MailboxError::Malformed("pages do not end".to_owned()))
     }
+}
+
+/// Asks for the well-known folder of what the owner sent.
+pub(super) fn sent_items(key: &str) -> Call {
+    let path = Path::new(&["users", key, "mailFolders", "sentitems"]).ask("$select", "id");
+    Call::get(key, &path)
 }
 
 fn id(folder: &Value) -> Result<String, MailboxError> {

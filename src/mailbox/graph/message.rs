@@ -80,6 +80,7 @@ pub(super) fn seen(mailbox: &MailboxRef, body: Value) -> Result<Seen, MailboxErr
         locator,
         place,
         received: message.received_date_time,
+        sent: false,
         content: Content::Fields(Fields {
             message_id: message
                 .internet_message_id

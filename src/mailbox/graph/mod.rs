@@ -43,6 +43,8 @@ pub struct GraphMail {
     quarantines: Remembered,
     /// Display name by mailbox key and folder id.
     names: Remembered,
+    /// Sent Items folder by mailbox key.
+    sent_folders: Remembered,
 }
 
 impl GraphMail {
@@ -64,6 +66,7 @@ impl GraphMail {
             folder_name: config.quarantine_folder.clone(),
             quarantines: Remembered::default(),
             names: Remembered::default(),
+            sent_folders: Remembered::default(),
         })
     }
 }

@@ -37,9 +37,13 @@ impl GraphMail {
             .zip(answers)
             .map(|(m, answer)| {
                 let answer = answer?;
-                if is_folder_missing(&answer) {
-                    // Somebody removed the quarantine: it is made anew next time.
+                if answer.status() == 404 {
+                    // The same code may speak of the message or of the folder.
+                    // Looking the folder up anew costs a call; a folder that is
+                    // gone and still remembered would cost the pull.
                     self.quarantines.forget(m.locator.mailbox.key());
+                }
+                if is_folder_missing(&answer) {
                     return Err(MailboxError::Unavailable(
                         "the quarantine folder is gone".to_owned(),
                     ));

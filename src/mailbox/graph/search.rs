@@ -5,6 +5,7 @@ use chrono::SecondsFormat;
 use super::{
     GraphMail,
     call::{Answer, Call},
+    folder,
     message::{self, FIELDS, FIELDS_AND_BODY},
     path::{Path, quoted},
 };
@@ -91,20 +92,38 @@ impl GraphMail {
         &self,
         locators: &[Locator],
     ) -> Vec<Result<Option<Seen>, MailboxError>> {
-        let calls = locators.iter().map(|l| look(l, FIELDS_AND_BODY)).collect();
-        let answers = self.wire.batch(calls).await;
-        let mut looks: Vec<Result<Option<Seen>, MailboxError>> = locators
+        let asked = self.without_sent_folder(locators);
+        let calls = locators
             .iter()
-            .zip(answers)
-            .map(|(locator, answer)| match answer?.ok(Effect::Read) {
-                Ok(body) => message::seen(&locator.mailbox, body).map(Some),
-                Err(MailboxError::Gone) => Ok(None),
-                Err(error) => Err(error),
+            .map(|l| look(l, FIELDS_AND_BODY))
+            .chain(asked.iter().map(|key| folder::sent_items(key)))
+            .collect();
+        let mut answers = self.wire.batch(calls).await.into_iter();
+        let looks: Vec<_> = answers.by_ref().take(locators.len()).collect();
+        let missing = self.learn_sent_folders(&asked, answers);
+        let mut seen: Vec<Result<Option<Seen>, MailboxError>> = locators
+            .iter()
+            .zip(looks)
+            .map(|(locator, answer)| {
+                let body = match answer?.ok(Effect::Read) {
+                    Ok(body) => body,
+                    Err(MailboxError::Gone) => return Ok(None),
+                    Err(error) => return Err(error),
+                };
+                let key = locator.mailbox.key();
+                let mut seen = message::seen(&locator.mailbox, body)?;
+                seen.sent = match (self.sent_folders.get(key), missing.get(key)) {
+                    (Some(folder), _) => seen.place.holds(&folder),
+                    // Not known where the owner's own mail lies: look again.
+                    (None, Some(error)) => return Err(error.clone()),
+                    (None, None) => false,
+                };
+                Ok(Some(seen))
             })
             .collect();
         // A pull is made of what is seen here, and keeps the place with its name.
-        self.name_places(&mut looks).await;
-        looks
+        self.name_places(&mut seen).await;
+        seen
     }
 }
 

@@ -1,0 +1,172 @@
+//! A job that runs for long keeps its lease, and one that lost it stops.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use unhook::{
+    clock::{Clock as _, ManualClock},
+    domain::{SubmissionId, TenantId},
+    jobs::{self, JobError, Wake, Work, Workers, WorkersOptions},
+    store::{Store, job::Lease},
+};
+
+use super::start;
+use crate::support::database::{Backend, fresh};
+
+/// How long a job may be silent here.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// What no part of these tests takes; a hang must fail.
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn workers(store: &Store, clock: &ManualClock, work: Arc<dyn Work>) -> Workers {
+    let options = WorkersOptions {
+        lease: LEASE,
+        heartbeat: Duration::from_millis(5),
+        ..WorkersOptions::default()
+    };
+    let clock = Arc::new(clock.clone());
+    Workers::new(store.clone(), clock, Wake::default(), vec![work], options)
+}
+
+async fn queue(store: &Store, tenant: TenantId) {
+    let tx = store.begin().await.expect("tx");
+    let job = jobs::triage(SubmissionId::new(start()), start());
+    tx.of(tenant)
+        .enqueue(vec![job], start())
+        .await
+        .expect("queued");
+    tx.commit().await.expect("commit");
+}
+
+/// Works for two and a half minutes of the clock without recording anything, as
+/// long as a provider that answers late.
+struct Slow {
+    store: Store,
+    clock: ManualClock,
+    kept: AtomicBool,
+}
+
+#[async_trait]
+impl Work for Slow {
+    fn kind(&self) -> &'static str {
+        jobs::TRIAGE
+    }
+
+    async fn run(&self, lease: &Lease) -> Result<(), JobError> {
+        for _ in 0..3 {
+            self.clock.advance(TimeDelta::seconds(50));
+            let alive = async {
+                while self.store.next_job_due().await.expect("due") < Some(self.clock.now() + LEASE)
+                {
+                    tokio::task::yield_now().await;
+                }
+            };
+            if tokio::time::timeout(LIMIT, alive).await.is_err() {
+                return Err(JobError::Park("no sign of life was given".to_owned()));
+            }
+        }
+        let others = self.store.claim_jobs(self.clock.now(), LEASE, 9).await?;
+        self.kept.store(others.is_empty(), Ordering::SeqCst);
+        let tx = self.store.begin().await?;
+        tx.finish_job(lease, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+async fn a_slow_job_stays_with_its_worker(backend: Backend) {
+    let Some(fresh) = fresh(backend).await else {
+        return;
+    };
+    let store = &fresh.store;
+    let tenant = store.ensure_tenant("northwind", start()).await;
+    queue(store, tenant.expect("tenant")).await;
+    let clock = ManualClock::at(start());
+    let slow = Arc::new(Slow {
+        store: store.clone(),
+        clock: clock.clone(),
+        kept: AtomicBool::new(false),
+    });
+    workers(store, &clock, slow.clone()).drain().await;
+    assert!(
+        slow.kept.load(Ordering::SeqCst),
+        "nobody else could take it"
+    );
+    assert_eq!(store.next_job_due().await.expect("due"), None, "it ended");
+}
+
+/// Never ends; tells when it is dropped.
+struct Stuck {
+    store: Store,
+    clock: ManualClock,
+    dropped: Arc<AtomicBool>,
+}
+
+struct Guard(Arc<AtomicBool>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Work for Stuck {
+    fn kind(&self) -> &'static str {
+        jobs::TRIAGE
+    }
+
+    async fn run(&self, _: &Lease) -> Result<(), JobError> {
+        let _guard = Guard(Arc::clone(&self.dropped));
+        // Another worker, whose clock is a day ahead, takes it over.
+        let late = self.clock.now() + TimeDelta::days(1);
+        let taken = self.store.claim_jobs(late, LEASE, 9).await?;
+        assert_eq!(taken.len(), 1);
+        std::future::pending().await
+    }
+}
+
+async fn work_without_its_lease_is_dropped(backend: Backend) {
+    let Some(fresh) = fresh(backend).await else {
+        return;
+    };
+    let store = &fresh.store;
+    let tenant = store.ensure_tenant("northwind", start()).await;
+    queue(store, tenant.expect("tenant")).await;
+    let clock = ManualClock::at(start());
+    let dropped = Arc::new(AtomicBool::new(false));
+    let stuck = Arc::new(Stuck {
+        store: store.clone(),
+        clock: clock.clone(),
+        dropped: Arc::clone(&dropped),
+    });
+    let workers = workers(store, &clock, stuck);
+    let ran = tokio::time::timeout(LIMIT, workers.drain()).await;
+    assert_eq!(ran, Ok(1), "the worker is free again");
+    assert!(dropped.load(Ordering::SeqCst));
+    let due = store.next_job_due().await.expect("due");
+    assert_eq!(
+        due,
+        Some(start() + TimeDelta::days(1) + LEASE),
+        "the other worker's lease was not touched"
+    );
+}
+
+#[tokio::test]
+async fn leases_live_as_long_as_their_work_on_sqlite() {
+    a_slow_job_stays_with_its_worker(Backend::Sqlite).await;
+    work_without_its_lease_is_dropped(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn leases_live_as_long_as_their_work_on_postgres() {
+    a_slow_job_stays_with_its_worker(Backend::Postgres).await;
+    work_without_its_lease_is_dropped(Backend::Postgres).await;
+}
