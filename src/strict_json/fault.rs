@@ -46,8 +46,7 @@ impl Fault {
             .strip_prefix("missing field `")
             .and_then(|rest| rest.strip_suffix('`'));
         if let Some(name) = missing {
-            // The object is at its end: the way still names its last member.
-            way.pop();
+            // It is found out at the end of the object, which is left by then.
             way.push(Step::Member(name.to_owned()));
             return Self::Missing { member: path(&way) };
         }
