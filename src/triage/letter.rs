@@ -11,7 +11,7 @@ use super::case::{job_error, subject_of};
 use crate::{
     app::App,
     config::notify::Way,
-    domain::{LetterId, MailboxRef, MessageQuery, ReportStatus},
+    domain::{LetterId, MailboxRef, MessageQuery},
     jobs::{self, JobError, Work},
     mailbox::{MailProvider, MailboxError},
     notify::{self, NotifyError},
@@ -296,8 +296,7 @@ fn line(
     Event::new(kind, now).on(letter.submission).with(detail)
 }
 
-/// Records the end. Only a letter that went out, and that still tells the
-/// verdict in force, changes what the reporter is told of the report.
+/// Records the end.
 async fn end(app: &App, lease: &Lease, mut letter: Letter) -> Result<(), JobError> {
     let now = app.clock.now();
     let tx = app.store.begin().await?;
@@ -307,15 +306,6 @@ async fn end(app: &App, lease: &Lease, mut letter: Letter) -> Result<(), JobErro
         letter.sent_at = Some(now);
     }
     rows.save_letter(&letter).await?;
-    if sent && still_true(&rows, &letter).await? {
-        let status = if letter.outcome.needs_review() {
-            ReportStatus::InReview
-        } else {
-            ReportStatus::Closed
-        };
-        rows.set_report_status(letter.submission, status, Some(letter.outcome))
-            .await?;
-    }
     let kind = if sent { "thanked" } else { "letter_dropped" };
     rows.record(vec![line(kind, &letter, now, serde_json::json!({}))])
         .await?;

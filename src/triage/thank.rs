@@ -1,11 +1,15 @@
-//! Decides which letters are written: at most one a reporter, case and outcome,
-//! as rows in the transaction that makes the outcome; the letter step sends.
+//! Decides what reporters are told: the state of each report, and which letters
+//! are written (at most one a reporter, case and outcome), as rows in the
+//! transaction that makes the outcome; the letter step sends.
+//!
+//! The state does not wait for a letter: a second report of the same case gets
+//! none, and neither does a person without a mailbox, and both may ask.
 
 use chrono::{DateTime, Utc};
 
 use crate::{
     app::App,
-    domain::{CampaignId, LetterId},
+    domain::{CampaignId, LetterId, ReportStatus},
     jobs,
     store::{
         PageRequest, Rows, StoreError,
@@ -41,7 +45,7 @@ pub async fn campaign(
     }
 }
 
-/// Writes the letters for every report of a submission.
+/// Sets the state of every report of a submission and writes its letters.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
@@ -54,6 +58,13 @@ pub async fn submission(
     let Some(outcome) = submission.verdict else {
         return Ok(());
     };
+    let status = if outcome.needs_review() {
+        ReportStatus::InReview
+    } else {
+        ReportStatus::Closed
+    };
+    rows.set_report_status(submission.id, status, Some(outcome))
+        .await?;
     for report in rows.reports_of(submission.id).await? {
         let id = LetterId::new(now);
         let letter = Letter {

@@ -411,3 +411,32 @@ async fn a_copy_that_vanishes_between_search_and_pull_is_recorded_as_gone() {
         "{counts:?}"
     );
 }
+
+#[tokio::test]
+async fn a_second_report_of_the_same_message_is_answered_by_its_state_and_one_letter() {
+    let sim = tenant(40, 14, None);
+    let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
+    let first = stage.report_all(&sim).await;
+    stage.drain().await;
+    // The same people name the same message in another way.
+    let mut again = Vec::new();
+    for reporter in sim.reporters() {
+        let mut click = click(&reporter, sim.tenant_id());
+        click.item_id = None;
+        click.idempotency_key = None;
+        let report = stage.desk.accept(click).await.expect("accepted");
+        assert!(report.new && !first.contains(&report.id));
+        again.push(report.id);
+    }
+    stage.drain().await;
+    one_letter_each(&sim);
+    let rows = stage.app.store.read(stage.app.tenant);
+    for id in first.into_iter().chain(again) {
+        let report = rows.report(id).await.expect("read").expect("there");
+        assert_eq!(
+            (report.status, report.outcome),
+            (ReportStatus::Closed, Some(Verdict::Malicious))
+        );
+    }
+    assert!(sim.truth().all_pulled());
+}
