@@ -76,6 +76,10 @@ async fn examine(config: &Config) -> Vec<Finding> {
 }
 
 async fn database(config: &Config) -> Vec<Finding> {
+    // A look must not make what it looks for.
+    if !Store::is_there(&config.database) {
+        return vec![wrong("database", "there is none yet; run: unhook migrate")];
+    }
     let store = match Store::open(&config.database, None).await {
         Ok(store) => store,
         Err(error) => return vec![wrong("database", start::whole(&error))],

@@ -37,8 +37,17 @@ impl Default for Log {
 
 impl Log {
     pub(super) fn validate(&self) -> Result<(), FieldError> {
+        // A word that is no level is read as the name of a target, and then nothing
+        // else is logged: refused, since it is nearly always a slip.
+        let words = self.level.split(',').map(str::trim);
+        let slip = words
+            .filter(|word| !word.contains(['=', ':', '[']))
+            .any(|word| {
+                word.parse::<tracing_subscriber::filter::LevelFilter>()
+                    .is_err()
+            });
         match tracing_subscriber::EnvFilter::try_new(&self.level) {
-            Ok(_) if !self.level.trim().is_empty() => Ok(()),
+            Ok(_) if !slip => Ok(()),
             _ => Err(FieldError::new(
                 "log.level",
                 "must be error, warn, info, debug, trace, or directives such as info,unhook=debug",

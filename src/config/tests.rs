@@ -247,3 +247,21 @@ fn a_missing_file_is_named() {
         "{error}"
     );
 }
+
+#[test]
+fn a_mistyped_level_is_refused_and_directives_are_not() {
+    let level = |level: &str| Config::parse(&format!("[log]\nlevel = \"{level}\""));
+    for good in [
+        "warn",
+        "INFO",
+        "off",
+        "info,unhook=debug",
+        "unhook::jobs=trace",
+    ] {
+        assert!(level(good).is_ok(), "{good}");
+    }
+    for bad in ["warning", "loud", "", "info,verbose"] {
+        let error = level(bad).expect_err(bad).to_string();
+        assert!(error.contains("log.level"), "{error}");
+    }
+}

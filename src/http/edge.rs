@@ -21,7 +21,7 @@ const MAX_DOCUMENT: usize = 64 * 1024;
 /// The largest header section that is answered, octets of names and values.
 /// From 128 KiB, or 97 fields, on the HTTP layer below answers 431 by itself,
 /// without a document.
-const MAX_HEADERS: usize = 48 * 1024;
+const MAX_HEADERS: usize = 64 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(super) async fn edge<B: MessageBody + 'static>(

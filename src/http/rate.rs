@@ -8,7 +8,10 @@
 use std::{
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,23 +33,39 @@ use crate::{
 /// Requests after which buckets that have filled up again are forgotten.
 const SWEEP_EVERY: u32 = 4_096;
 
-/// The service's clock as governor reads one: time since 1970.
+/// The service's clock as governor reads one: the time that has passed. A clock
+/// that is set back lets none pass just then, and goes on from there: a limit
+/// must not hold for as long as the clock was wrong.
 #[derive(Clone)]
-struct Since1970(SharedClock);
+struct Passed {
+    clock: SharedClock,
+    /// Milliseconds: the clock when last read, and what had passed by then.
+    read: Arc<Mutex<(i64, u64)>>,
+}
 
-impl clock::Clock for Since1970 {
+impl Passed {
+    fn new(clock: SharedClock) -> Self {
+        let read = Arc::new(Mutex::new((clock.now().timestamp_millis(), 0)));
+        Self { clock, read }
+    }
+}
+
+impl clock::Clock for Passed {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
-        let now = self.0.now().timestamp_millis();
-        Duration::from_millis(u64::try_from(now).unwrap_or(0))
+        let now = self.clock.now().timestamp_millis();
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = u64::try_from(now.saturating_sub(read.0)).unwrap_or(0);
+        *read = (now, read.1.saturating_add(since));
+        Duration::from_millis(read.1)
     }
 }
 
 /// One bucket a key.
 struct Buckets {
-    limiter: RateLimiter<String, HashMapStateStore<String>, Since1970, NoOpMiddleware<Duration>>,
-    clock: Since1970,
+    limiter: RateLimiter<String, HashMapStateStore<String>, Passed, NoOpMiddleware<Duration>>,
+    clock: Passed,
     asked: AtomicU32,
 }
 
@@ -55,7 +74,7 @@ impl Buckets {
     fn new(per_minute: u32, burst: u32, clock: SharedClock) -> Option<Self> {
         let quota = Quota::per_minute(NonZeroU32::new(per_minute)?)
             .allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN));
-        let clock = Since1970(clock);
+        let clock = Passed::new(clock);
         Some(Self {
             limiter: RateLimiter::hashmap_with_clock(quota, clock.clone()),
             clock,

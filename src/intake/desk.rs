@@ -133,10 +133,11 @@ impl Writer {
             let begun = Instant::now();
             match self.commit(&group, look).await {
                 Ok(results) => return results,
-                Err(error @ (StoreError::Busy(_) | StoreError::Conflict(_)))
-                    if begun.elapsed() < WAITED =>
-                {
-                    look |= matches!(error, StoreError::Conflict(_));
+                Err(error @ StoreError::Conflict(_)) => {
+                    look = true;
+                    last = Some(error);
+                }
+                Err(error @ StoreError::Busy(_)) if begun.elapsed() < WAITED => {
                     last = Some(error);
                 }
                 Err(error) => {

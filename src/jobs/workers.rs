@@ -12,6 +12,9 @@ use crate::{
     store::{Store, StoreError, job::Lease},
 };
 
+/// The longest that one run of a job is kept alive.
+const LONGEST: TimeDelta = TimeDelta::hours(1);
+
 /// The shortest pause between two signs of life, and between two looks for work.
 const BRIEF: Duration = Duration::from_millis(5);
 
@@ -187,8 +190,15 @@ impl Workers {
     async fn until_lost(&self, lease: &Lease) {
         let third = (self.options.lease / 3).to_std().unwrap_or_default();
         let pause = self.options.heartbeat.min(third).max(BRIEF);
+        let begun = self.clock.now();
         loop {
             tokio::time::sleep(pause).await;
+            if self.clock.now() - begun > LONGEST {
+                // Work that never ends must not live for ever: its lease runs out
+                // and counts as an attempt.
+                tracing::error!(job = %lease.job, kind = lease.kind, "the work hangs; it is dropped");
+                return;
+            }
             let until = self.clock.now() + self.options.lease;
             match self.store.extend_lease(lease, until).await {
                 Ok(()) => {}

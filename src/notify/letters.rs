@@ -17,8 +17,19 @@ use crate::{
 const QUOTED: usize = 80;
 
 /// The subject line and the first sentences for an outcome.
-const fn words(outcome: Verdict) -> (&'static str, &'static str) {
+const fn words(outcome: Verdict, held: bool) -> (&'static str, &'static str) {
     match outcome {
+        Verdict::Suspicious | Verdict::Unknown if !held => (
+            "Thank you: we are looking at your report",
+            "An analyst looks at the message you reported. We could not take it out of your \
+             mailbox: we did not find it there. If you still see it, do not open it and do not \
+             click anything in it. You will hear from us when we know more.",
+        ),
+        Verdict::Spam if !held => (
+            "Thank you: the message you reported is spam",
+            "The message you reported is unwanted advertising. It is not dangerous; if you still \
+             see it, delete it.",
+        ),
         Verdict::Malicious => (
             "Thank you: you caught a dangerous message",
             "You were right. The message you reported was dangerous, and we have taken every \
@@ -60,7 +71,7 @@ pub(super) fn compose(
     to: &MailboxAddress,
     now: DateTime<Utc>,
 ) -> Result<Vec<u8>, NotifyError> {
-    let (subject, first) = words(letter.outcome);
+    let (subject, first) = words(letter.outcome, letter.held);
     let mut text = format!("Hello,\n\n{first}\n");
     let quoted = letter
         .reported_subject
@@ -97,6 +108,7 @@ mod tests {
             name: "let_1",
             message_id: "let_1@soc.example",
             outcome: Verdict::Malicious,
+            held: true,
             reference: "rpt_1",
             reported_subject: Some(subject),
         }
@@ -125,8 +137,11 @@ mod tests {
     #[test]
     fn every_outcome_has_words_of_its_own() {
         for verdict in Verdict::ALL {
-            let (subject, first) = words(verdict);
-            assert!(!subject.is_empty() && first.len() > 40);
+            for held in [true, false] {
+                let (subject, first) = words(verdict, held);
+                assert!(!subject.is_empty() && first.len() > 40);
+                assert!(held || !first.contains("out of your inbox"), "{first}");
+            }
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct Letter<'a> {
     pub message_id: &'a str,
     /// What the reporter is told.
     pub outcome: Verdict,
+    /// Whether their copy is in quarantine; else no letter says that it is.
+    pub held: bool,
     /// The report it answers, for the reporter to quote.
     pub reference: &'a str,
     /// The reported mail's subject; a stranger's text.

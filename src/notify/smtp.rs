@@ -78,7 +78,8 @@ pub(super) async fn send(
     match transport.test_connection().await {
         Ok(true) => {}
         Ok(false) => return Err(NotifyError::NotYet("it does not answer".to_owned())),
-        Err(error) if error.is_permanent() => return Err(NotifyError::Refused(error.to_string())),
+        // A wrong password or certificate is the server's whole trouble, not this
+        // letter's: it waits until somebody has mended it.
         Err(error) => return Err(NotifyError::NotYet(error.to_string())),
     }
     match transport.send_raw(&envelope, raw).await {

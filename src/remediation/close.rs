@@ -38,8 +38,12 @@ impl Work for Close {
         let searched = remediation.state != RemediationState::Searching;
         let counts = rows.count_pulls(remediation.campaign).await?;
         if searched && counts.pending == 0 {
-            if remediation.state != RemediationState::Closed {
-                remediation.state = RemediationState::Closed;
+            if !remediation.state.is_over() {
+                remediation.state = if remediation.state.is_put_back() {
+                    RemediationState::Restored
+                } else {
+                    RemediationState::Closed
+                };
                 remediation.closed_at = Some(now);
                 rows.save_remediation(&remediation).await?;
                 let detail = serde_json::json!({ "copies": counts });

@@ -309,8 +309,9 @@ impl Reconciler<'_> {
                 continue;
             }
             pull.intent_at = Some(now);
-            rows.save_pull(&pull).await?;
-            intents.push(pull);
+            if rows.save_pull(&pull).await? {
+                intents.push(pull);
+            }
         }
         tx.commit().await?;
         Ok(intents)
@@ -323,11 +324,14 @@ impl Reconciler<'_> {
         let now = self.app.clock.now();
         let tx = self.app.store.begin().await?;
         tx.hold(self.lease, self.app.lease_end(now)).await?;
-        for pull in &pulls {
-            tx.of(self.app.tenant).save_pull(pull).await?;
+        let mut kept = Vec::with_capacity(pulls.len());
+        for pull in pulls {
+            if tx.of(self.app.tenant).save_pull(&pull).await? {
+                kept.push(pull);
+            }
         }
         tx.commit().await?;
-        for pull in pulls
+        for pull in kept
             .iter()
             .filter(|p| p.settled_at == Some(now) || p.snapshot().settled())
         {

@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 
 /// Commits between two copies.
 const EVERY: u32 = 64;
-/// Pages in the log from which on it is begun anew: 64 MiB of 4 KiB.
-const LONG: i64 = 16_384;
+/// Pages in the log from which on it is begun anew: 16 MiB of 4 KiB. As much has
+/// to be free on the disk for the copy.
+const LONG: i64 = 4096;
 
 /// Counts commits and wakes the copying; cheap to clone. The copying ends when
 /// the last clone is dropped.
@@ -49,9 +50,14 @@ impl Checkpoints {
     /// Notes a commit.
     pub(super) fn committed(&self) {
         if self.commits.fetch_add(1, Ordering::Relaxed) % EVERY == EVERY - 1 {
-            // Already under way: its successor copies the rest.
-            let _ = self.due.try_send(());
+            self.wake();
         }
+    }
+
+    /// Copies now: the disk is full, and a log begun anew needs no more of it.
+    pub(super) fn wake(&self) {
+        // Already under way: its successor copies the rest.
+        let _ = self.due.try_send(());
     }
 }
 

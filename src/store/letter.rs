@@ -6,7 +6,7 @@ use sea_orm::{
     PaginatorTrait as _, QueryFilter as _, QueryOrder as _, sea_query::OnConflict,
 };
 
-use super::{Scope, StoreError, instant, millis, parse};
+use super::{Scope, StoreError, held, instant, millis, parse};
 use crate::domain::{LetterId, MailboxAddress, ReportId, SubmissionId, Verdict};
 
 mod entity {
@@ -221,39 +221,44 @@ impl Scope<'_, DatabaseTransaction> {
         self.revive_letter(letter).await
     }
 
-    /// Queues a superseded letter anew. One that may be under way is looked up
-    /// first, as it would have been.
+    /// Queues a letter anew that was superseded before it went out, or that was
+    /// contradicted since. One that may be under way is looked up first, as it
+    /// would have been.
     async fn revive_letter(&self, letter: &Letter) -> Result<Option<LetterId>, StoreError> {
-        let superseded = LetterState::Superseded.as_str();
-        let known = entity::Entity::find()
+        // Held before it is judged: the letter step may be giving it up just now.
+        let query = entity::Entity::find()
             .filter(entity::Column::TenantId.eq(&self.tenant))
             .filter(entity::Column::Reporter.eq(&letter.reporter))
             .filter(entity::Column::CaseKey.eq(&letter.case_key))
-            .filter(entity::Column::Outcome.eq(letter.outcome.to_string()))
-            .filter(entity::Column::State.eq(superseded))
-            .one(self.conn)
-            .await?;
-        let Some(known) = known else {
+            .order_by_asc(entity::Column::Id);
+        let all = held(self.conn, query).all(self.conn).await?;
+        let outcome = letter.outcome.to_string();
+        let Some(known) = all.iter().find(|known| known.outcome == outcome) else {
             return Ok(None);
         };
-        let state = match known.attempted_at {
-            Some(_) => LetterState::Sending,
-            None => LetterState::Queued,
+        let superseded = known.state == LetterState::Superseded.as_str();
+        // What they were told last is no longer so: they are told anew, in a letter
+        // of its own, which must not be taken for the first when it is looked up.
+        let corrected = known.state == LetterState::Sent.as_str()
+            && all.iter().any(|other| other.sent_at > known.sent_at);
+        let (state, message_id, attempted_at) = match (superseded, known.attempted_at) {
+            (true, Some(at)) => (LetterState::Sending, &known.message_id, Some(at)),
+            (true, None) => (LetterState::Queued, &known.message_id, None),
+            (false, _) if corrected => (LetterState::Queued, &letter.message_id, None),
+            (false, _) => return Ok(None),
         };
-        let done = entity::Entity::update_many()
+        entity::Entity::update_many()
             .set(entity::ActiveModel {
                 state: Set(state.as_str().to_owned()),
+                message_id: Set(message_id.clone()),
+                attempted_at: Set(attempted_at),
                 ..Default::default()
             })
+            .filter(entity::Column::TenantId.eq(&self.tenant))
             .filter(entity::Column::Id.eq(&known.id))
-            .filter(entity::Column::State.eq(superseded))
             .exec(self.conn)
             .await?;
-        if done.rows_affected == 1 {
-            Ok(Some(parse(&known.id, "letter.id")?))
-        } else {
-            Ok(None)
-        }
+        Ok(Some(parse(&known.id, "letter.id")?))
     }
 
     /// Writes a letter's state back.

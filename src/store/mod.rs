@@ -160,7 +160,9 @@ impl Store {
     /// before it is.
     #[must_use]
     pub fn is_there(section: &config::database::Database) -> bool {
-        open::sqlite_file(section.url.expose_secret()).is_none_or(|path| Path::new(path).exists())
+        open::sqlite_file(section.url.expose_secret())
+            // What cannot be told shows, with its reason, when it is opened.
+            .is_none_or(|path| Path::new(path).try_exists().unwrap_or(true))
     }
 
     async fn connect(
@@ -279,8 +281,8 @@ fn sqlite_options(url: &str, connections: u32, wait: Duration) -> ConnectOptions
                 .foreign_keys(true)
                 .pragma("cache_size", "-16384")
                 // The log is copied by `checkpoint`; this is for when that
-                // cannot keep up: 256 MiB of log.
-                .pragma("wal_autocheckpoint", "65536")
+                // cannot keep up: 64 MiB of log.
+                .pragma("wal_autocheckpoint", "16384")
                 .statement_cache_capacity(128)
         });
     options
@@ -308,10 +310,15 @@ impl Tx {
     /// # Errors
     /// [`StoreError`]; nothing of the change has happened then.
     pub async fn commit(self) -> Result<(), StoreError> {
-        self.inner.commit().await?;
+        let done = self.inner.commit().await.map_err(StoreError::from);
         if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.committed();
+            match done {
+                Ok(()) => checkpoints.committed(),
+                Err(StoreError::Full(_)) => checkpoints.wake(),
+                Err(_) => {}
+            }
         }
+        done?;
         if let Some(observer) = &self.observer {
             observer();
         }

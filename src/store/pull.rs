@@ -411,7 +411,8 @@ impl Scope<'_, DatabaseTransaction> {
                     ])
                     .action_and_where(Expr::cust(
                         "(pull.observed = 'changed' \
-                          OR (pull.observed = 'found' AND pull.desired = 'in_place')) \
+                          OR (pull.observed IN ('found', 'restored') \
+                              AND pull.desired = 'in_place')) \
                          AND pull.campaign_id IS NOT NULL AND \
                          (excluded.campaign_id IS NULL \
                           OR pull.campaign_id <> excluded.campaign_id)",
@@ -464,20 +465,30 @@ impl Scope<'_, DatabaseTransaction> {
     }
 
     /// Writes back what was seen and done. What is wanted, and by which
-    /// decision, is left alone: a decision may have changed meanwhile.
+    /// decision, is left alone: a decision may have changed meanwhile. `false`
+    /// when the copy is another campaign's by now: what this one saw of it is
+    /// nothing to that one.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn save_pull(&self, pull: &Pull) -> Result<(), StoreError> {
+    pub async fn save_pull(&self, pull: &Pull) -> Result<bool, StoreError> {
         let row = entity::ActiveModel {
+            id: NotSet,
             desired: NotSet,
             decision_version: NotSet,
             campaign_id: NotSet,
             submission_id: NotSet,
             ..self.pull_row(pull)?
         };
-        entity::Entity::update(row).exec(self.conn).await?;
-        Ok(())
+        let mut update = entity::Entity::update_many()
+            .set(row)
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Id.eq(pull.id.to_string()));
+        // A copy held for its report alone joins a campaign, and stays its own.
+        if let Some(campaign) = pull.campaign {
+            update = update.filter(entity::Column::CampaignId.eq(campaign.to_string()));
+        }
+        Ok(update.exec(self.conn).await?.rows_affected > 0)
     }
 
     /// What is wanted now for these copies; read inside the transaction that

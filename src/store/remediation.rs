@@ -77,9 +77,23 @@ pub enum RemediationState {
     Closed,
     /// The decision was taken back: copies are being restored.
     Restoring,
+    /// They are restored. What is found from now on is not pulled by itself.
+    Restored,
 }
 
 impl RemediationState {
+    /// Whether every copy is at rest.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Closed | Self::Restored)
+    }
+
+    /// Whether somebody took the pulls back.
+    #[must_use]
+    pub const fn is_put_back(self) -> bool {
+        matches!(self, Self::Restoring | Self::Restored)
+    }
+
     /// The name used in rows and the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -88,6 +102,7 @@ impl RemediationState {
             Self::Pulling => "pulling",
             Self::Closed => "closed",
             Self::Restoring => "restoring",
+            Self::Restored => "restored",
         }
     }
 }
@@ -166,6 +181,7 @@ fn remediation_of(row: entity::Model) -> Result<Remediation, StoreError> {
             "pulling" => RemediationState::Pulling,
             "closed" => RemediationState::Closed,
             "restoring" => RemediationState::Restoring,
+            "restored" => RemediationState::Restored,
             _ => return Err(StoreError::Corrupt("remediation.state".to_owned())),
         },
         decision_version: row.decision_version,

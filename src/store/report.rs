@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Expr,
+    ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Expr,
 };
 
 use super::{Page, PageRequest, Scope, StoreError, batch::Batch, instant, millis, parse};
@@ -301,6 +301,17 @@ impl Scope<'_, DatabaseTransaction> {
             )
             .filter(entity::Column::TenantId.eq(&self.tenant))
             .filter(entity::Column::SubmissionId.eq(submission.to_string()))
+            // A row that says so already is not written again.
+            .filter(
+                entity::Column::Status
+                    .ne(status.as_str())
+                    .or(match outcome {
+                        Some(outcome) => entity::Column::Outcome
+                            .ne(outcome.as_str())
+                            .or(entity::Column::Outcome.is_null()),
+                        None => entity::Column::Outcome.is_not_null(),
+                    }),
+            )
             .exec(self.conn)
             .await?;
         Ok(())

@@ -10,15 +10,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::case::job_error;
 use crate::{
     app::App,
-    domain::Provider,
+    domain::{Provider, Verdict},
     jobs::{self, JobError, Work},
     mailbox::{MailProvider, MailboxEntry, MailboxError},
     remediation,
     store::{
-        PageRequest, Rows, StoreError,
-        job::Lease,
-        mailbox::NewMailbox,
-        remediation::{Remediation, RemediationState},
+        PageRequest, Rows, StoreError, job::Lease, mailbox::NewMailbox, remediation::Remediation,
     },
 };
 
@@ -164,13 +161,18 @@ async fn search_again(rows: &Rows<'_>, now: DateTime<Utc>) -> Result<(), StoreEr
     loop {
         let found = rows.remediations(&page).await?;
         for known in found.items {
+            // Taken in the order of every decision: campaign, job, remediation.
+            let Some(mut campaign) = rows.hold_campaign(known.campaign).await? else {
+                continue;
+            };
+            if campaign.verdict != Verdict::Malicious {
+                continue;
+            }
+            rows.enqueue(vec![jobs::search(known.id, now)], now).await?;
             let Some(known) = rows.hold_remediation(known.id).await? else {
                 continue;
             };
-            let Some(mut campaign) = rows.campaign(known.campaign).await? else {
-                continue;
-            };
-            if known.state == RemediationState::Restoring {
+            if known.state.is_put_back() {
                 continue;
             }
             // A new version, so that a search under way gives up what it has.
@@ -182,7 +184,6 @@ async fn search_again(rows: &Rows<'_>, now: DateTime<Utc>) -> Result<(), StoreEr
                 ..remediation::decided(campaign.id, campaign.decision_version, now)
             };
             rows.save_remediation(&again).await?;
-            rows.enqueue(vec![jobs::search(known.id, now)], now).await?;
         }
         let Some(next) = found.next else {
             return Ok(());

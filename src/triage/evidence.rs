@@ -229,10 +229,11 @@ impl Case<'_> {
             },
         };
         let fetched = message::parse(&raw, &Limits::default());
-        let alike = self
+        let compared = self
             .uploaded()
             .await?
-            .is_none_or(|uploaded| message::content_matches(&uploaded, &fetched));
+            .map(|uploaded| message::content_matches(&uploaded, &fetched));
+        let alike = compared.unwrap_or(true);
         self.submission.evidence_size = i64::try_from(raw.len()).ok();
         let name = self.app.blobs.put(raw).await.map_err(StoreError::from)?;
         self.submission.evidence_sha256 = Some(name.clone());
@@ -242,7 +243,7 @@ impl Case<'_> {
             EvidenceState::Mismatch
         };
         let event = Event::new("evidence_fetched", self.now())
-            .with(serde_json::json!({ "sha256": name, "matches_upload": alike }));
+            .with(serde_json::json!({ "sha256": name, "matches_upload": compared }));
         self.save(Some(event)).await?;
         Ok(())
     }

@@ -159,11 +159,14 @@ impl Case<'_> {
     }
 
     fn verdict_event(&self, assessment: &Assessment) -> Event {
+        // Where there were no bytes at all there is nothing that was scored.
+        let bytes = &self.submission;
+        let judged = bytes.evidence_sha256.is_some() || bytes.upload_sha256.is_some();
         Event::new("verdict", self.now())
             .on(self.submission.id)
             .with(serde_json::json!({
                 "verdict": assessment.verdict,
-                "score": assessment.score,
+                "score": judged.then_some(assessment.score),
                 "source": "policy",
                 "hold": assessment.hold_reason,
             }))
@@ -205,9 +208,26 @@ impl Case<'_> {
             rows.record(vec![self.verdict_event(assessment).of(campaign.id)])
                 .await?;
         }
+        let put_back = rows
+            .remediation_of(campaign.id)
+            .await?
+            .is_some_and(|r| r.state.is_put_back());
+        if put_back && campaign.verdict == Verdict::Malicious {
+            // Somebody had the copies put back without another verdict: whether this
+            // one is to stay out of reach is for a person to say.
+            if self.submission.campaign.is_none() {
+                let why = "the copies of this campaign were put back by an analyst";
+                let held = Event::new("held", now).on(self.submission.id);
+                rows.record(vec![held.with(serde_json::json!({ "reason": why }))])
+                    .await?;
+                self.submission.verdict = Some(Verdict::Suspicious);
+                self.submission.verdict_source = Some(VerdictSource::Policy);
+            }
+        } else {
+            self.submission.verdict = Some(campaign.verdict);
+            self.submission.verdict_source = Some(campaign.verdict_source);
+        }
         self.submission.campaign = Some(campaign.id);
-        self.submission.verdict = Some(campaign.verdict);
-        self.submission.verdict_source = Some(campaign.verdict_source);
         // The job before the copies: the pull step takes them in this order.
         rows.enqueue(vec![jobs::pull(campaign.id, now)], now)
             .await?;
@@ -263,8 +283,13 @@ impl Case<'_> {
             return thank::submission(self.app, rows, &self.submission, now).await;
         };
         match rows.remediation_of(campaign).await? {
-            // Thanked when every copy is at rest.
-            Some(remediation) if verdict == Verdict::Malicious => {
+            // Thanked when every copy is at rest; a case that is closed has thanked
+            // all others already.
+            Some(remediation)
+                if verdict == Verdict::Malicious
+                    && (!remediation.state.is_over()
+                        || rows.count_pulls(campaign).await?.pending > 0) =>
+            {
                 rows.enqueue(vec![jobs::close(remediation.id, now)], now)
                     .await
             }

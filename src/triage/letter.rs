@@ -11,7 +11,7 @@ use super::case::{job_error, subject_of};
 use crate::{
     app::App,
     config::notify::Way,
-    domain::{LetterId, MailboxRef, MessageQuery},
+    domain::{LetterId, MailboxRef, MessageQuery, Observed},
     jobs::{self, JobError, Work},
     mailbox::{MailProvider, MailboxError},
     notify::{self, NotifyError},
@@ -217,11 +217,17 @@ async fn send(
         .await
         .map_err(|e| Failure::NotSent(JobError::Store(e)))?;
     let subject = submission.and_then(|s| s.subject);
+    let copies = rows
+        .pulls_of_submission(letter.submission)
+        .await
+        .map_err(|e| Failure::NotSent(JobError::Store(e)))?;
+    let held = copies.iter().any(|copy| copy.observed == Observed::Pulled);
     let (name, reference) = (letter.id.to_string(), letter.report.to_string());
     let text = notify::Letter {
         name: &name,
         message_id: &letter.message_id,
         outcome: letter.outcome,
+        held,
         reference: &reference,
         reported_subject: subject.as_deref(),
     };

@@ -75,6 +75,13 @@ fn an_error_names_the_place_and_the_cause_and_says_both_once() {
         .find(|line| line.contains("database"))
         .expect("a line");
     says_once(line, "os error");
+    std::fs::write(at.join("none.toml"), "[database]\nurl = 'sqlite:none.db'").expect("written");
+    let doctor = printed(&run(at, &["doctor", "--config", "none.toml"]));
+    assert!(
+        doctor.contains("FAIL  database: there is none yet"),
+        "{doctor}"
+    );
+    assert!(!at.join("none.db").exists(), "a look makes nothing");
 
     std::fs::write(
         at.join("blobs.toml"),

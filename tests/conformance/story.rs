@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 /// Every operation that the adapters know how to ask for.
-const USED: [&str; 24] = [
+pub const USED: [&str; 24] = [
     "directory.groups.get",
     "directory.members.list",
     "directory.users.list",

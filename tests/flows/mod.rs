@@ -62,7 +62,7 @@ async fn report_to_thanks(backend: Backend) {
     );
     one_letter_each(&sim);
     let rows = stage.app.store.read(stage.app.tenant);
-    for id in reports {
+    for id in reports.clone() {
         let report = rows.report(id).await.expect("read").expect("there");
         assert_eq!(
             (report.status, report.outcome),
@@ -114,6 +114,81 @@ async fn report_to_thanks(backend: Backend) {
     .expect("overturned");
     stage.drain().await;
     assert!(sim.truth().all_pulled());
+    // Told that it was safe, they must hear that it is not.
+    for reporter in sim.reporters() {
+        let letters = sim.letters_of(&reporter.address);
+        assert_eq!(letters.len(), 3, "{}", reporter.address);
+        let last = String::from_utf8_lossy(&letters[2]).into_owned();
+        assert!(last.contains("you caught a dangerous message"), "{last}");
+    }
+    for id in reports {
+        let report = rows.report(id).await.expect("read").expect("there");
+        assert_eq!(
+            (report.status, report.outcome),
+            (ReportStatus::Closed, Some(Verdict::Malicious))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_report_of_what_was_put_back_waits_for_a_person_and_claims_nothing() {
+    let sim = tenant(40, 14, None);
+    let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
+    let [first, second] = <[_; 2]>::try_from(sim.reporters()).expect("two reporters");
+    let click_of = |reporter| click(reporter, sim.tenant_id());
+    stage.desk.accept(click_of(&first)).await.expect("accepted");
+    stage.drain().await;
+    assert!(sim.truth().all_pulled());
+    let campaign = the_campaign(&stage).await;
+    undo::restore_campaign(&stage.app, campaign.id, "key_test")
+        .await
+        .expect("asked");
+    stage.drain().await;
+    assert!(sim.truth().all_in_place());
+
+    let late = stage
+        .desk
+        .accept(click_of(&second))
+        .await
+        .expect("accepted");
+    stage.drain().await;
+    let rows = stage.app.store.read(stage.app.tenant);
+    let report = rows.report(late.id).await.expect("read").expect("there");
+    assert_eq!(report.status, ReportStatus::InReview);
+    let letters = sim.letters_of(&second.address);
+    assert_eq!(letters.len(), 1);
+    let text = String::from_utf8_lossy(&letters[0]).into_owned();
+    assert!(
+        text.contains("out of your inbox while an analyst"),
+        "{text}"
+    );
+    let truth = sim.truth();
+    let (hers, others): (Vec<_>, Vec<_>) = truth
+        .planted
+        .iter()
+        .partition(|copy| copy.mailbox == second.address);
+    assert!(hers.iter().any(|copy| !copy.reachable), "{hers:#?}");
+    assert!(
+        others.iter().all(|c| c.now.as_ref() == Some(&c.before)),
+        "nobody else's is touched"
+    );
+}
+
+#[tokio::test]
+async fn a_report_of_what_is_not_there_claims_no_quarantine() {
+    let sim = tenant(20, 8, None);
+    let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
+    let reporter = sim.reporters().remove(0);
+    let mut lost = click(&reporter, sim.tenant_id());
+    lost.item_id = Some("AAMknothing".to_owned());
+    lost.internet_message_id = None;
+    stage.desk.accept(lost).await.expect("accepted");
+    stage.drain().await;
+    let letters = sim.letters_of(&reporter.address);
+    assert_eq!(letters.len(), 1);
+    let text = String::from_utf8_lossy(&letters[0]).into_owned();
+    assert!(!text.contains("is out of your inbox"), "{text}");
+    assert!(text.contains("do not open it"), "{text}");
 }
 
 #[tokio::test]

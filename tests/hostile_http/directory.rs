@@ -137,3 +137,33 @@ async fn a_platform_that_is_away_at_the_first_start_holds_up_no_other() {
         assert_eq!(house.parked().await, Vec::<String>::new());
     }
 }
+
+#[actix_web::test]
+async fn a_platform_that_comes_late_brings_back_no_pull_that_was_taken_back() {
+    let house = House::new().await;
+    house.sim.add_fault(Fault::always(
+        on(Operation::DirectoryUsers),
+        Action::LoseReply { executed: false },
+    ));
+    let report = click_of(&house, Provider::Graph).await;
+    house.drain(TimeDelta::minutes(10)).await;
+    unhook::triage::overturn::set_verdict(
+        &house.app,
+        report.submission,
+        Verdict::Benign,
+        "key_test",
+        "a mistake",
+    )
+    .await
+    .expect("decided");
+    house.drain(TimeDelta::minutes(10)).await;
+    assert!(house.sim.truth().all_in_place());
+    house.sim.clear_faults();
+    house.drain(TimeDelta::minutes(50)).await;
+    assert_eq!(
+        mailboxes(&house).await,
+        16,
+        "the other platform is known now"
+    );
+    assert!(house.sim.truth().all_in_place(), "{:#?}", house.sim.truth());
+}

@@ -66,12 +66,35 @@ async fn over_long_headers_are_answered_with_a_document() {
         let request = house.request(MESSAGE, message(0)).bearer_auth(&token);
         request.header("x-padding", "p".repeat(octets))
     };
-    let answer = house.send(send(60 * 1024), "60 KiB").await;
+    let answer = house.send(send(80 * 1024), "80 KiB").await;
     assert_eq!(
-        (answer.status, answer.problem("60 KiB").as_str()),
+        (answer.status, answer.problem("80 KiB").as_str()),
         (431, "headers_too_large")
     );
     assert!(!answer.header("x-request-id").is_empty());
     let answer = house.send(send(8 * 1024), "8 KiB").await;
     house.stored(&answer, "8 KiB").await;
+}
+
+#[actix_web::test]
+async fn a_clock_set_back_locks_nobody_out() {
+    let house = House::with(|config, _| {
+        config.server.reports_per_minute = 6;
+        config.server.reports_burst = 1;
+    })
+    .await;
+    house.clock.advance(TimeDelta::hours(10));
+    // a token of then
+    let (_, token) = house.reporter(Provider::Graph);
+    let answer = house.post(MESSAGE, message(0), &token, "before").await;
+    house.stored(&answer, "before").await;
+    house.clock.advance(TimeDelta::minutes(-2));
+    let (_, token) = house.reporter(Provider::Graph);
+    let refused = house.post(MESSAGE, message(1), &token, "at once").await;
+    assert_eq!(refused.status, 429);
+    house.clock.advance(TimeDelta::seconds(10));
+    let answer = house
+        .post(MESSAGE, message(1), &token, "ten seconds on")
+        .await;
+    house.stored(&answer, "ten seconds on").await;
 }

@@ -100,7 +100,7 @@ impl Disk {
     fn mount(at: &Path) -> Option<Self> {
         std::fs::create_dir_all(at).expect("folder");
         let done = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"])
             .arg(at)
             .output();
         let why = match done {
@@ -128,7 +128,7 @@ async fn a_full_disk_is_answered_503_and_what_was_taken_before_is_whole() {
     };
     let at = disk.0.clone();
     let ballast = at.join("ballast");
-    std::fs::write(&ballast, vec![1; 6 << 20]).expect("ballast");
+    std::fs::write(&ballast, vec![1; 26 << 20]).expect("ballast");
     let house = House::with(|config, _| {
         config.database.url = format!("sqlite:{}", at.join("unhook.db").display()).into();
         config.database.wait_seconds = 1;
@@ -157,7 +157,7 @@ async fn a_full_disk_is_answered_503_and_what_was_taken_before_is_whole() {
             break;
         }
     }
-    let refused = refused.expect("15 MiB do not go onto a disk of 12");
+    let refused = refused.expect("15 MiB do not go onto what is left of the disk, 6");
     assert!(!taken.is_empty());
     assert_eq!(
         house.reports().await,

@@ -497,6 +497,9 @@ fn with_folders(request: &Request, broken: bool) -> Reply {
     let folder = |id: &str, name: &str, parent: &str| json!({"id": id, "displayName": name, "parentFolderId": parent});
     batch(request, |part| {
         let url = part["url"].as_str().expect("url");
+        if url.contains("/mailFolders/sentitems") {
+            return Some(json!({"status": 200, "body": {"id": "sent"}}));
+        }
         if broken && url.contains("mailFolders") {
             return Some(json!({"status": 403, "body": {"error": {"code": "ErrorAccessDenied"}}}));
         }

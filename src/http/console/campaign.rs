@@ -67,7 +67,8 @@ struct SubmissionRow {
 pub(super) struct Material {
     pub(super) counted: Counted,
     pub(super) gaps: Vec<Gap>,
-    pub(super) pulls: Page<Pull>,
+    /// `None` for a key without `pulls:read`.
+    pub(super) pulls: Option<Page<Pull>>,
     pub(super) last_settled: Option<DateTime<Utc>>,
     pub(super) submissions: Vec<Submission>,
     pub(super) events: Vec<Event>,
@@ -92,6 +93,7 @@ struct CampaignPage {
     exposed: Vec<Plain>,
     gaps: Vec<GapRow>,
     pulls: Vec<PullRow>,
+    may_see_copies: bool,
     older: Option<String>,
     may_restore: bool,
     restorable: bool,
@@ -112,7 +114,7 @@ fn meters(counted: &Counted) -> Vec<Meter> {
         whole: grouped(whole),
         bar: Bar::progress(part, whole),
     };
-    let restoring = pulls.restored > 0 || remediation.state == RemediationState::Restoring;
+    let restoring = pulls.restored > 0 || remediation.state.is_put_back();
     let (label, done) = if restoring {
         ("Copies restored", pulls.restored)
     } else {
@@ -190,7 +192,8 @@ impl CampaignPage {
         let exposed = remediation
             .map(|r| r.progress.exposed.as_slice())
             .unwrap_or_default();
-        let older = pulls.next.as_ref();
+        let older = pulls.as_ref().and_then(|page| page.next.as_ref());
+        let copies = pulls.as_ref().map_or(&[][..], |page| &page.items);
         Self {
             shell,
             id: campaign.id.to_string(),
@@ -215,10 +218,11 @@ impl CampaignPage {
                 .map(|a| Plain::defanged(a, 120))
                 .collect(),
             gaps: gaps.iter().take(200).map(gap_row).collect(),
-            pulls: pulls.items.iter().map(|p| PullRow::of(p, now)).collect(),
+            pulls: copies.iter().map(|p| PullRow::of(p, now)).collect(),
+            may_see_copies: pulls.is_some(),
             older: older.map(|after| format!("/console/campaigns/{}?after={after}", campaign.id)),
             may_restore,
-            restorable: pulls.items.iter().any(PullRow::restorable),
+            restorable: copies.iter().any(PullRow::restorable),
             submissions: material
                 .submissions
                 .iter()
@@ -251,7 +255,7 @@ pub(super) async fn show(
         .counted
         .remediation
         .as_ref()
-        .is_some_and(|r| r.state != RemediationState::Closed);
+        .is_some_and(|r| !r.state.is_over());
     let shell = Shell::of(&signed, "campaigns")
         .await?
         .saying(query.done)
@@ -285,7 +289,11 @@ async fn gathered(
         .await?;
     Ok(Material {
         gaps,
-        pulls: rows.pulls(Some(id), &page).await?,
+        pulls: if signed.may(Scope::PullsRead) {
+            Some(rows.pulls(Some(id), &page).await?)
+        } else {
+            None
+        },
         last_settled: rows.last_settled(id).await?,
         submissions: submissions.items,
         events: rows.timeline(None, Some(id)).await?,

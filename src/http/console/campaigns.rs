@@ -65,6 +65,7 @@ pub(super) fn state_chip(remediation: &Remediation) -> Chip {
         RemediationState::Pulling => Chip::busy("Pulling"),
         RemediationState::Restoring => Chip::busy("Restoring"),
         RemediationState::Closed => Chip::done("Closed"),
+        RemediationState::Restored => Chip::done("Put back"),
     }
 }
 

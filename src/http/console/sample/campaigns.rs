@@ -123,10 +123,10 @@ pub(in crate::http::console) fn campaign_material(w: &Words) -> campaign::Materi
         .into_iter()
         .flatten()
         .collect(),
-        pulls: Page {
+        pulls: Some(Page {
             items: pulls::pulls(w),
             next: Some(id::<crate::domain::kinds::Pull>(101).to_string()),
-        },
+        }),
         last_settled: Some(before(600)),
         submissions: submissions(w).into_iter().skip(2).take(2).collect(),
         events: events::events(w),
