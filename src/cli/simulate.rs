@@ -2,11 +2,13 @@
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::{
     clock::{Clock as _, SystemClock},
     demo,
+    domain::Provider,
     sim::{Organisation, Scenario, Sim, SimOptions},
 };
 
@@ -36,7 +38,10 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let mut sim = SimOptions::new(organisation, Arc::new(|| SystemClock.now()));
     sim.listen = options.listen;
     sim.record_file.clone_from(&options.record);
-    let sim = Sim::start(sim)?;
+    let sim = Sim::start(sim).with_context(|| match &options.record {
+        Some(file) => format!("--listen {} or --record {}", options.listen, file.display()),
+        None => format!("--listen {}", options.listen),
+    })?;
     sim.plant(&Scenario {
         seed: options.seed,
         ..Scenario::default()
@@ -57,7 +62,30 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         "{}",
         demo::settings(&sim, listen, &std::env::temp_dir().join("unhook-simulate"))?
     );
+    how_to_report(&sim, listen);
     tokio::signal::ctrl_c().await?;
     sim.stop();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Commands that report the planted mail as one of the people who got it.
+fn how_to_report(sim: &Sim, service: SocketAddr) {
+    let Some(reporter) = sim
+        .reporters()
+        .into_iter()
+        .find(|reporter| reporter.provider == Provider::Graph)
+    else {
+        return;
+    };
+    let (base, json) = (sim.base_url(), "-H 'Content-Type: application/json'");
+    println!("# To report the planted mail as {}:", reporter.address);
+    println!(
+        "# TOKEN=$(curl -s {base}/sim/tokens {json} -d '{{\"kind\":\"entra\",\"user\":\"{}\"}}' | cut -d'\"' -f4)",
+        reporter.address
+    );
+    println!(
+        "# curl -s http://{service}/api/v1/reports -H \"Authorization: Bearer $TOKEN\" {json} -d '{{\"client\":\"outlook\",\"item_id\":\"{}\"}}'",
+        reporter.item_id
+    );
+    println!("# What lies where: curl -s {base}/sim/truth");
 }
