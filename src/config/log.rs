@@ -43,8 +43,10 @@ impl Log {
         let slip = words
             .filter(|word| !word.contains(['=', ':', '[']))
             .any(|word| {
-                word.parse::<tracing_subscriber::filter::LevelFilter>()
-                    .is_err()
+                word.is_empty()
+                    || word
+                        .parse::<tracing_subscriber::filter::LevelFilter>()
+                        .is_err()
             });
         match tracing_subscriber::EnvFilter::try_new(&self.level) {
             Ok(_) if !slip => Ok(()),
