@@ -266,6 +266,17 @@ impl Store {
     }
 }
 
+/// Whether a connection that comes back can be used again. On a full disk SQLite
+/// itself takes a change back; the driver's own ROLLBACK then fails, and it goes on
+/// believing that a change is open: the next one would be a savepoint inside
+/// nothing, or inside one that never commits. Such a connection is closed.
+async fn sound(connection: &mut sqlx::SqliteConnection) -> Result<bool, sqlx::Error> {
+    use sqlx::Connection as _;
+    // The rollback of a dropped change waits in the connection's queue till now.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
 fn sqlite_options(url: &str, connections: u32, wait: Duration) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
@@ -273,6 +284,9 @@ fn sqlite_options(url: &str, connections: u32, wait: Duration) -> ConnectOptions
         .max_connections(connections)
         .acquire_timeout(wait)
         .sqlx_logging(false)
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| Box::pin(sound(connection)))
+        })
         .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite
                 .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
