@@ -1,5 +1,7 @@
 //! Why a caller was not admitted, and the little of it that the caller learns.
 
+use std::borrow::Cow;
+
 use actix_web::{
     HttpResponse, ResponseError,
     http::{
@@ -66,15 +68,19 @@ impl AuthError {
 
     /// The sentence that the caller sees.
     #[must_use]
-    pub const fn detail(&self) -> &'static str {
-        match self {
+    pub fn detail(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Missing | Self::Header | Self::Token(_) | Self::ApiKey(_) => {
                 "A valid bearer token is needed."
             }
-            Self::Scope(_) => "This API key may not do that.",
+            Self::Scope(scope) => {
+                return Cow::Owned(format!(
+                    "This API key may not do that; it takes the scope {scope}."
+                ));
+            }
             Self::KeysUnavailable => "The identity provider cannot be reached; try again.",
             Self::NotWired => "The server is not set up correctly.",
-        }
+        })
     }
 
     /// The reason for logs and counters; a fixed word, never content.
@@ -130,7 +136,7 @@ impl ResponseError for AuthError {
         if *self == Self::KeysUnavailable {
             response.insert_header((RETRY_AFTER, HeaderValue::from_static("30")));
         }
-        problem(&mut response, self.status(), self.code(), self.detail())
+        problem(&mut response, self.status(), self.code(), &self.detail())
     }
 }
 

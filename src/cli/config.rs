@@ -3,7 +3,7 @@
 use std::{
     fs::OpenOptions,
     io::{ErrorKind, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -55,7 +55,15 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(file) => {
             let config = Config::load(file.config.as_deref())?;
             config.check_files()?;
-            println!("The configuration is in order.");
+            match &file.config {
+                Some(path) => println!("{} is in order.", path.display()),
+                None if Path::new(DEFAULT_FILE).exists() => {
+                    println!("{DEFAULT_FILE} is in order.");
+                }
+                None => println!(
+                    "There is no {DEFAULT_FILE} here: these are the defaults and the environment."
+                ),
+            }
             for (section, set) in [
                 ("graph (Microsoft 365)", config.graph.is_some()),
                 ("google (Google Workspace)", config.google.is_some()),

@@ -272,8 +272,10 @@ impl Store {
 /// nothing, or inside one that never commits. Such a connection is closed.
 async fn sound(connection: &mut sqlx::SqliteConnection) -> Result<bool, sqlx::Error> {
     use sqlx::Connection as _;
-    // The rollback of a dropped change waits in the connection's queue till now.
-    connection.ping().await?;
+    if connection.is_in_transaction() {
+        // The rollback of a dropped change may wait in the connection's queue.
+        connection.ping().await?;
+    }
     Ok(!connection.is_in_transaction())
 }
 

@@ -130,6 +130,8 @@ async fn a_key_opens_only_what_its_scopes_name() {
                 answer.header("www-authenticate").contains(wanted.as_str()),
                 "{answer:?}"
             );
+            let detail = answer.json()["detail"].to_string();
+            assert!(detail.contains(wanted.as_str()), "{detail}");
             for token in [api.key(wanted, 1).await.1, admin.clone()] {
                 let answer = api.call(call(token)).await;
                 assert_ne!(answer.status, StatusCode::FORBIDDEN, "{}", operation.path);

@@ -343,3 +343,14 @@ fn the_doctor_tries_the_mail_server() {
         assert!(said.contains(detail), "{said}");
     }
 }
+
+#[test]
+fn a_check_names_the_file_that_it_read_or_says_that_there_is_none() {
+    let folder = tempfile::tempdir().expect("folder");
+    let at = folder.path();
+    let none = printed(&run(at, &["config", "check"]));
+    assert!(none.contains("There is no unhook.toml here"), "{none}");
+    std::fs::write(at.join("mine.toml"), "").expect("written");
+    let mine = printed(&run(at, &["config", "check", "--config", "mine.toml"]));
+    assert!(mine.contains("mine.toml is in order."), "{mine}");
+}
