@@ -73,6 +73,14 @@ impl<'r> Block<'r> {
                 defects.push(Defect::DuplicateHeader(name.as_str().to_ascii_lowercase()));
             }
         }
+        // of two ids in one field each program takes another
+        let several = |h: &Header<'_>| {
+            h.name == HeaderName::MessageId
+                && matches!(&h.value, HeaderValue::TextList(ids) if ids.len() > 1)
+        };
+        if headers.iter().any(several) {
+            defects.push(Defect::DuplicateHeader("message-id".to_owned()));
+        }
         // text without any header field is all body
         let start = if headers.is_empty() && end > 0 {
             0

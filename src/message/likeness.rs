@@ -96,13 +96,21 @@ fn same(seed: &Fingerprint, other: &Fingerprint) -> Result<Vec<String>, &'static
     Ok(reasons)
 }
 
+impl Fingerprint {
+    /// Whether it holds enough to be recognised inside another message.
+    #[must_use]
+    pub fn can_be_followed(&self) -> bool {
+        let needed = if self.links.is_empty() {
+            MIN_SHINGLES_WITHOUT_LINK
+        } else {
+            MIN_SHINGLES
+        };
+        self.shingles.len() >= needed
+    }
+}
+
 fn forward(seed: &Fingerprint, other: &Fingerprint) -> Option<Vec<String>> {
-    let needed = if seed.links.is_empty() {
-        MIN_SHINGLES_WITHOUT_LINK
-    } else {
-        MIN_SHINGLES
-    };
-    if seed.shingles.len() < needed {
+    if !seed.can_be_followed() {
         return None;
     }
     let held = held_links(seed, other);

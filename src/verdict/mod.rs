@@ -19,7 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     config::policy::Policy,
     domain::{Assessment, Signal, Verdict},
-    message::{Defect, Observable, ParsedMessage},
+    message::{Defect, Fingerprint, Observable, ParsedMessage},
 };
 use case::Case;
 
@@ -177,7 +177,9 @@ fn evidence_classes(signals: &[Signal]) -> usize {
 
 /// Why policy may not pull by itself; `None` when it may.
 /// One kind of evidence alone, or a form that programs may read differently, is
-/// no ground to condemn on, however heavy: a person looks.
+/// no ground to condemn on, however heavy: a person looks. Neither is a message
+/// with too little in it to be recognised where it was forwarded: a clean-up that
+/// cannot be complete is not begun without a person.
 fn doubted(
     verdict: Verdict,
     message: &ParsedMessage,
@@ -185,7 +187,8 @@ fn doubted(
     policy: &Policy,
 ) -> Verdict {
     let alone = evidence_classes(signals) < policy.evidence_classes as usize;
-    if verdict == Verdict::Malicious && (alone || message.ambiguous()) {
+    let condemned = verdict == Verdict::Malicious;
+    if condemned && (alone || message.ambiguous() || !Fingerprint::of(message).can_be_followed()) {
         Verdict::Suspicious
     } else {
         verdict
@@ -202,6 +205,9 @@ fn hold(
 ) -> Option<String> {
     if message.ambiguous() {
         return Some("its form is ambiguous: mail programs may show something else".to_owned());
+    }
+    if verdict == Verdict::Suspicious && !Fingerprint::of(message).can_be_followed() {
+        return Some("it holds too little text to be recognised where it was forwarded".to_owned());
     }
     if verdict == Verdict::Suspicious
         && evidence_classes(signals) < policy.evidence_classes as usize

@@ -93,6 +93,26 @@ fn what_holds_a_pull_back_is_said() {
 }
 
 #[test]
+fn what_could_not_be_found_again_is_left_to_a_person() {
+    let two_ids = DEMO.replace(
+        "<p1@northwlnd-support.example>",
+        "<p1@northwlnd-support.example>@<q2@other.example>",
+    );
+    let a = judge(&two_ids, &facts(), &Policy::default());
+    assert_eq!(a.verdict, Verdict::Suspicious, "{a:#?}");
+    assert!(a.hold_reason.expect("held").contains("ambiguous"));
+
+    let (head, _) = DEMO.split_once("<p>Dear").expect("a body");
+    let picture = format!(
+        "{head}<p>Sign in with your password</p><a href=\"https://login.northwlnd-support.example/a\">https://portal.northwind.example/</a>\r\n"
+    );
+    let a = judge(&picture, &facts(), &Policy::default());
+    assert!(a.score > 0.9, "{a:#?}");
+    assert_eq!(a.verdict, Verdict::Suspicious, "{a:#?}");
+    assert!(a.hold_reason.expect("held").contains("too little text"));
+}
+
+#[test]
 fn one_kind_of_evidence_is_not_enough() {
     // every reason of one class only: the sender
     let signals: Vec<Signal> = (0..5)
