@@ -106,7 +106,7 @@ impl Walk<'_> {
         ParsedMessage {
             size: 0,
             sha256: String::new(),
-            message_id: block.ids(&HeaderName::MessageId, 1).pop(),
+            message_id: only(block.ids(&HeaderName::MessageId, 2)),
             in_reply_to: block.ids(&HeaderName::InReplyTo, 10),
             references: block.ids(&HeaderName::References, limits.references),
             from,
@@ -463,6 +463,13 @@ fn delimiter(line: &[u8], boundary: &[u8]) -> Option<bool> {
 fn without_line_end(part: &[u8]) -> &[u8] {
     let part = part.strip_suffix(b"\n").unwrap_or(part);
     part.strip_suffix(b"\r").unwrap_or(part)
+}
+
+/// The one there is: of several each platform keeps another, and none can be
+/// relied on.
+fn only(mut ids: Vec<String>) -> Option<String> {
+    let id = ids.pop();
+    id.filter(|_| ids.is_empty())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::{
     app::App,
-    domain::RemediationId,
+    domain::{RemediationId, Verdict},
     jobs::{self, JobError, Work},
     store::{event::Event, job::Lease, remediation::RemediationState},
     triage::thank,
@@ -54,7 +54,14 @@ impl Work for Close {
                 ])
                 .await?;
             }
-            thank::campaign(app, &rows, remediation.campaign, now).await?;
+            // Put back, and still called malicious: "every copy is out" would be a
+            // lie, and what else to tell is for a person to say.
+            let campaign = rows.campaign(remediation.campaign).await?;
+            let undecided = remediation.state.is_put_back()
+                && campaign.is_some_and(|c| c.verdict == Verdict::Malicious);
+            if !undecided {
+                thank::campaign(app, &rows, remediation.campaign, now).await?;
+            }
         }
         tx.finish_job(lease, now).await?;
         tx.commit().await?;

@@ -6,28 +6,8 @@ use sea_orm::{
     sea_query::Expr,
 };
 
-use super::{Scope, StoreError};
+use super::{Scope, StoreError, submission::entity};
 use crate::domain::SubmissionId;
-
-mod entity {
-    use sea_orm::entity::prelude::*;
-
-    /// The counters of a submission; the rest of its row is the submission's own.
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "submission")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: String,
-        pub tenant_id: String,
-        pub looks: i32,
-        pub holds: i32,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
 
 /// What was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -484,9 +484,12 @@ impl Scope<'_, DatabaseTransaction> {
             .set(row)
             .filter(entity::Column::TenantId.eq(&self.tenant))
             .filter(entity::Column::Id.eq(pull.id.to_string()));
-        // A copy held for its report alone joins a campaign, and stays its own.
+        // A copy held for its report alone may have joined a campaign since, and is
+        // its report's still.
         if let Some(campaign) = pull.campaign {
             update = update.filter(entity::Column::CampaignId.eq(campaign.to_string()));
+        } else if let Some(submission) = pull.submission {
+            update = update.filter(entity::Column::SubmissionId.eq(submission.to_string()));
         }
         Ok(update.exec(self.conn).await?.rows_affected > 0)
     }

@@ -17,7 +17,7 @@ use crate::domain::{
     VerdictSource,
 };
 
-mod entity {
+pub(super) mod entity {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -45,6 +45,10 @@ mod entity {
         pub verdict: Option<String>,
         pub verdict_source: Option<String>,
         pub reports: i32,
+        /// See [`super::super::look`]; nothing else writes it.
+        pub looks: i32,
+        /// See [`super::super::look`]; nothing else writes it.
+        pub holds: i32,
         pub created_at: i64,
         pub updated_at: i64,
     }
@@ -334,6 +338,8 @@ impl Scope<'_, DatabaseTransaction> {
             verdict: Set(s.verdict.map(|v| v.to_string())),
             verdict_source: Set(s.verdict_source.map(|v| v.as_str().to_owned())),
             reports: Set(s.reports),
+            looks: sea_orm::ActiveValue::NotSet,
+            holds: sea_orm::ActiveValue::NotSet,
             created_at: Set(millis(s.created_at)),
             updated_at: Set(millis(s.updated_at)),
         })

@@ -64,8 +64,15 @@ pub fn assess(
     let verdict = conclude(&case, score, probability(spam), policy);
     let internal = facts.internal_sender || (case.is_proven() && case.is_own(&case.domain));
     let signals = signals(&case);
-    let verdict = doubted(verdict, message, &signals, policy);
-    let hold_reason = hold(message, verdict, &signals, internal, facts, policy);
+    let doubt = (verdict == Verdict::Malicious)
+        .then(|| doubt(message, &signals, policy))
+        .flatten();
+    let verdict = if doubt.is_some() {
+        Verdict::Suspicious
+    } else {
+        verdict
+    };
+    let hold_reason = doubt.or_else(|| hold(message, verdict, internal, facts, policy));
     Assessment {
         verdict,
         score,
@@ -175,48 +182,39 @@ fn evidence_classes(signals: &[Signal]) -> usize {
     .count()
 }
 
-/// Why policy may not pull by itself; `None` when it may.
-/// One kind of evidence alone, or a form that programs may read differently, is
-/// no ground to condemn on, however heavy: a person looks. Neither is a message
-/// with too little in it to be recognised where it was forwarded: a clean-up that
-/// cannot be complete is not begun without a person.
-fn doubted(
-    verdict: Verdict,
-    message: &ParsedMessage,
-    signals: &[Signal],
-    policy: &Policy,
-) -> Verdict {
-    let alone = evidence_classes(signals) < policy.evidence_classes as usize;
-    let condemned = verdict == Verdict::Malicious;
-    if condemned && (alone || message.ambiguous() || !Fingerprint::of(message).can_be_followed()) {
-        Verdict::Suspicious
-    } else {
-        verdict
+/// Why a message is not condemned however heavy the evidence; `None` when it is.
+///
+/// A form that programs may read differently and one kind of evidence alone are no
+/// ground: a person looks. Neither is a message with too little in it to be
+/// recognised where it was forwarded: a clean-up that cannot be complete is not
+/// begun without a person.
+fn doubt(message: &ParsedMessage, signals: &[Signal], policy: &Policy) -> Option<String> {
+    if message.ambiguous() {
+        return Some(AMBIGUOUS.to_owned());
     }
+    let classes = evidence_classes(signals);
+    if classes < policy.evidence_classes as usize {
+        return Some(format!(
+            "only {classes} independent kind of evidence, {} are needed",
+            policy.evidence_classes
+        ));
+    }
+    (!Fingerprint::of(message).can_be_followed())
+        .then(|| "it holds too little text to be recognised where it was forwarded".to_owned())
 }
 
+const AMBIGUOUS: &str = "its form is ambiguous: mail programs may show something else";
+
+/// Why policy may not pull by itself; `None` when it may.
 fn hold(
     message: &ParsedMessage,
     verdict: Verdict,
-    signals: &[Signal],
     internal: bool,
     facts: &Facts,
     policy: &Policy,
 ) -> Option<String> {
     if message.ambiguous() {
-        return Some("its form is ambiguous: mail programs may show something else".to_owned());
-    }
-    if verdict == Verdict::Suspicious && !Fingerprint::of(message).can_be_followed() {
-        return Some("it holds too little text to be recognised where it was forwarded".to_owned());
-    }
-    if verdict == Verdict::Suspicious
-        && evidence_classes(signals) < policy.evidence_classes as usize
-    {
-        return Some(format!(
-            "only {} independent kind of evidence, {} are needed",
-            evidence_classes(signals),
-            policy.evidence_classes
-        ));
+        return Some(AMBIGUOUS.to_owned());
     }
     if verdict != Verdict::Malicious {
         return Some(format!("judged {verdict}, not malicious"));

@@ -150,18 +150,7 @@ async fn a_letter_that_never_shows_up_is_sent_again_ever_more_seldom() {
 
 #[actix_web::test]
 async fn a_letter_that_is_no_longer_true_is_dropped_and_taken_up_when_it_is_again() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let closed = free.local_addr().expect("address");
-    drop(free);
-    let mut sink = None;
-    let house = House::with(|config, _| {
-        let smtp = config.notify.smtp.as_mut().expect("the demo has one");
-        sink = Some((smtp.host.clone(), smtp.port));
-        smtp.port = closed.port();
-    })
-    .await;
-    let (host, port) = sink.expect("known");
-    let sink = SocketAddr::new(host.parse().expect("an address"), port);
+    let (house, closed, sink) = House::without_mail_server().await;
     let report = graph_click(&house).await;
     let (reporter, _) = house.reporter(Provider::Graph);
     let letters = || {

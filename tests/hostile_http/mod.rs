@@ -10,7 +10,7 @@ mod rates;
 mod storage;
 mod words;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{App as Web, HttpServer, dev::ServerHandle};
 use bytes::Bytes;
@@ -99,6 +99,23 @@ impl Drop for House {
 impl House {
     pub async fn new() -> Self {
         Self::with(|_, _| {}).await
+    }
+
+    /// One whose mail server is down: nobody listens at the first address, where
+    /// the service looks for it; the sink is at the second.
+    pub async fn without_mail_server() -> (Self, SocketAddr, SocketAddr) {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let closed = free.local_addr().expect("address");
+        drop(free);
+        let mut sink = None;
+        let house = Self::with(|config, _| {
+            let smtp = config.notify.smtp.as_mut().expect("the demo has one");
+            let host = smtp.host.parse().expect("an address");
+            sink = Some(SocketAddr::new(host, smtp.port));
+            smtp.port = closed.port();
+        })
+        .await;
+        (house, closed, sink.expect("known"))
     }
 
     /// `change` may alter the settings; it is given the folder of the database.

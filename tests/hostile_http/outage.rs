@@ -200,18 +200,7 @@ pub async fn relay(from: SocketAddr, to: SocketAddr) {
 
 #[actix_web::test]
 async fn the_mail_server_is_down() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let closed = free.local_addr().expect("address");
-    drop(free);
-    let mut sink = None;
-    let house = House::with(|config, _| {
-        let smtp = config.notify.smtp.as_mut().expect("the demo has one");
-        sink = Some((smtp.host.clone(), smtp.port));
-        smtp.port = closed.port();
-    })
-    .await;
-    let (host, port) = sink.expect("known");
-    let sink = SocketAddr::new(host.parse().expect("an address"), port);
+    let (house, closed, sink) = House::without_mail_server().await;
     let reports = both_click(&house).await;
     house.drain(TimeDelta::minutes(70)).await;
     assert_eq!(

@@ -12,13 +12,13 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use unhook::{
     clock::{Clock as _, ManualClock},
-    domain::{SubmissionId, TenantId},
+    domain::SubmissionId,
     jobs::{self, JobError, Wake, Work, Workers, WorkersOptions},
     store::{Store, job::Lease},
 };
 
 use super::start;
-use crate::support::database::{Backend, fresh};
+use crate::support::database::{Backend, Fresh, fresh};
 
 /// How long a job may be silent here.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -35,14 +35,18 @@ fn workers(store: &Store, clock: &ManualClock, work: Arc<dyn Work>) -> Workers {
     Workers::new(store.clone(), clock, Wake::default(), vec![work], options)
 }
 
-async fn queue(store: &Store, tenant: TenantId) {
-    let tx = store.begin().await.expect("tx");
+/// A database with one job that is due; `None` when it is not at hand.
+async fn with_a_job(backend: Backend) -> Option<Fresh> {
+    let fresh = fresh(backend).await?;
+    let tenant = fresh.store.ensure_tenant("northwind", start()).await;
+    let tx = fresh.store.begin().await.expect("tx");
     let job = jobs::triage(SubmissionId::new(start()), start());
-    tx.of(tenant)
+    tx.of(tenant.expect("tenant"))
         .enqueue(vec![job], start())
         .await
         .expect("queued");
     tx.commit().await.expect("commit");
+    Some(fresh)
 }
 
 /// Works for two and a half minutes of the clock without recording anything, as
@@ -82,12 +86,10 @@ impl Work for Slow {
 }
 
 async fn a_slow_job_stays_with_its_worker(backend: Backend) {
-    let Some(fresh) = fresh(backend).await else {
+    let Some(fresh) = with_a_job(backend).await else {
         return;
     };
     let store = &fresh.store;
-    let tenant = store.ensure_tenant("northwind", start()).await;
-    queue(store, tenant.expect("tenant")).await;
     let clock = ManualClock::at(start());
     let slow = Arc::new(Slow {
         store: store.clone(),
@@ -134,12 +136,10 @@ impl Work for Stuck {
 }
 
 async fn work_without_its_lease_is_dropped(backend: Backend) {
-    let Some(fresh) = fresh(backend).await else {
+    let Some(fresh) = with_a_job(backend).await else {
         return;
     };
     let store = &fresh.store;
-    let tenant = store.ensure_tenant("northwind", start()).await;
-    queue(store, tenant.expect("tenant")).await;
     let clock = ManualClock::at(start());
     let dropped = Arc::new(AtomicBool::new(false));
     let stuck = Arc::new(Stuck {
