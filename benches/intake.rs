@@ -139,6 +139,8 @@ impl Service {
         let text = demo::settings(sim, address, folder.path()).expect("settings");
         let config = Config::parse(&text).expect("valid");
         let clock: SharedClock = Arc::new(SystemClock);
+        let mut config = config;
+        config.files.program = Some(env!("CARGO_BIN_EXE_unhook").into());
         let app = start::build_app(config, SharedClock::clone(&clock), None)
             .await
             .expect("built");

@@ -61,6 +61,8 @@ async fn one(mailboxes: usize) {
     let text = demo::settings(&sim, listen, folder.path()).expect("settings");
     let config = Config::parse(&text).expect("valid");
     let clock: SharedClock = Arc::new(SystemClock);
+    let mut config = config;
+    config.files.program = Some(env!("CARGO_BIN_EXE_unhook").into());
     let app = start::build_app(config, SharedClock::clone(&clock), None)
         .await
         .expect("built");

@@ -14,8 +14,13 @@ use serde::Serialize;
 use crate::{
     config::policy::Policy,
     domain::{Signal, Verdict},
-    enrich::observables,
-    message::{Defect, Limits, Observable, parse},
+    enrich::{observables, observables_of_files},
+    file::{FileReport, Given, words_that_may_be_passwords},
+    message::{
+        AuthResults, Border, Defect, Limits, MimePart, Observable, Path as Way, Protection,
+        parse_with_files, path as way,
+    },
+    sandbox::Sandbox,
     verdict::{Facts, assess},
 };
 
@@ -32,35 +37,68 @@ pub struct AnalyzeLine {
     pub score: Option<f64>,
     /// The reasons, heaviest first.
     pub signals: Vec<Signal>,
-    /// What an analyst would look up.
+    /// What an analyst would look up, of the message and of its files.
     pub observables: Vec<Observable>,
     /// What is wrong with its form.
     pub defects: Vec<Defect>,
+    /// Its MIME parts.
+    pub structure: Vec<MimePart>,
+    /// Signatures and encryption around it.
+    pub protection: Vec<Protection>,
+    /// The way it took.
+    pub received: Option<Way>,
+    /// What the topmost server recorded.
+    pub authentication: Option<AuthResults>,
+    /// Its files, taken apart.
+    pub files: Vec<FileReport>,
     /// Why it was not read.
     pub error: Option<String>,
 }
 
 /// Judges the bytes of one file. The topmost `Authentication-Results` is believed,
-/// as the file comes from a mailbox of the caller's own.
+/// as the file comes from a mailbox of the caller's own. Its files are taken apart
+/// in the processes of `sandbox`; without one they are not looked into.
 #[must_use]
-pub fn analyze_bytes(path: &str, bytes: &[u8], policy: &Policy, now: DateTime<Utc>) -> AnalyzeLine {
-    let message = parse(bytes, &Limits::default());
-    let observables = observables(&message);
+pub fn analyze_bytes(
+    path: &str,
+    bytes: &[u8],
+    policy: &Policy,
+    sandbox: Option<&Sandbox>,
+    now: DateTime<Utc>,
+) -> AnalyzeLine {
+    let (message, carried) = parse_with_files(bytes, &Limits::default());
+    let files = match sandbox {
+        Some(sandbox) if !carried.is_empty() => {
+            let given: Vec<Given> = carried.into_iter().map(Given::from).collect();
+            let passwords = words_that_may_be_passwords(message.visible_text());
+            sandbox.dissect_blocking(given, passwords)
+        }
+        _ => Vec::new(),
+    };
+    let mut found = observables(&message);
+    let trusted = ["*".to_owned()];
     let facts = Facts {
-        trusted_authserv_ids: vec!["*".to_owned()],
+        trusted_authserv_ids: trusted.to_vec(),
         received: message.date,
         now,
+        files,
         ..Facts::default()
     };
-    let assessment = assess(&message, &observables, &facts, policy);
+    let assessment = assess(&message, &found, &facts, policy);
+    found.extend(observables_of_files(&facts.files, &message));
     AnalyzeLine {
         path: path.to_owned(),
-        sha256: Some(message.sha256),
+        sha256: Some(message.sha256.clone()),
         verdict: Some(assessment.verdict),
         score: Some(assessment.score),
         signals: assessment.signals,
-        observables,
+        observables: found,
+        structure: message.structure.clone(),
+        protection: message.protection.clone(),
+        received: Some(way(&message, &Border::default(), None)),
+        authentication: message.authentication(&trusted).cloned(),
         defects: message.defects,
+        files: facts.files,
         error: None,
     }
 }
@@ -72,6 +110,7 @@ pub fn analyze_bytes(path: &str, bytes: &[u8], policy: &Policy, now: DateTime<Ut
 pub fn analyze_paths(
     paths: &[PathBuf],
     policy: &Policy,
+    sandbox: Option<&Sandbox>,
     now: DateTime<Utc>,
     mut sink: impl FnMut(AnalyzeLine),
 ) -> bool {
@@ -90,7 +129,13 @@ pub fn analyze_paths(
             continue;
         }
         match std::fs::read(&path) {
-            Ok(bytes) => sink(analyze_bytes(&path.to_string_lossy(), &bytes, policy, now)),
+            Ok(bytes) => sink(analyze_bytes(
+                &path.to_string_lossy(),
+                &bytes,
+                policy,
+                sandbox,
+                now,
+            )),
             Err(error) => {
                 complete = false;
                 sink(unread(&path, &error));
@@ -123,6 +168,11 @@ fn unread(path: &Path, error: &io::Error) -> AnalyzeLine {
         signals: Vec::new(),
         observables: Vec::new(),
         defects: Vec::new(),
+        structure: Vec::new(),
+        protection: Vec::new(),
+        received: None,
+        authentication: None,
+        files: Vec::new(),
         error: Some(error.to_string()),
     }
 }
@@ -144,6 +194,7 @@ mod tests {
         let complete = analyze_paths(
             &[missing, dir.path().to_owned()],
             &Policy::default(),
+            None,
             DateTime::UNIX_EPOCH,
             |line| lines.push(line),
         );

@@ -4,13 +4,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use hickory_resolver::TokioResolver;
 
 use crate::{
     clock::SharedClock,
     config::Config,
     domain::{MailboxRef, Provider, TenantId},
+    enrich::lookups::Sources,
     mailbox::{CALL_LIMIT, MailProvider},
     notify::Notifier,
+    sandbox::Sandbox,
     store::{Store, blobs::Blobs},
 };
 
@@ -31,6 +34,12 @@ pub struct App {
     pub mail: Mail,
     /// Letters to reporters.
     pub notifier: Notifier,
+    /// The processes that take files apart.
+    pub sandbox: Arc<Sandbox>,
+    /// The sources outside, with what is known of their health.
+    pub sources: Arc<Sources>,
+    /// For checking SPF, DKIM, DMARC and ARC here; `None` when that is switched off.
+    pub resolver: Option<TokioResolver>,
 }
 
 /// What a record adds to the longest provider call, so that the worker that

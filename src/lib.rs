@@ -9,8 +9,9 @@
 //! http, auth
 //! intake, triage, remediation
 //! app
-//! jobs | store, mailbox, notify, enrich
+//! jobs | store, mailbox, notify, enrich, sandbox
 //! verdict
+//! file
 //! message | config, clock, domain, strict_json
 //! sim                     (sees only message and domain)
 //! ```
@@ -25,6 +26,7 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod enrich;
+pub mod file;
 pub mod http;
 pub mod intake;
 pub mod jobs;
@@ -32,6 +34,7 @@ pub mod mailbox;
 pub mod message;
 pub mod notify;
 pub mod remediation;
+pub mod sandbox;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod store;

@@ -12,6 +12,7 @@
 
 mod corpus {
     mod hostile;
+    mod links;
     mod quality;
     mod shared;
 }

@@ -11,8 +11,10 @@ use clap::Args;
 use crate::{
     analyze::{AnalyzeLine, analyze_paths},
     clock::{Clock as _, SystemClock},
-    config::policy::Policy,
+    config::{files::Files, policy::Policy},
 };
+
+use super::start;
 
 #[derive(Debug, Args)]
 #[command(
@@ -21,9 +23,13 @@ use crate::{
 )]
 pub(super) struct Options {
     /// Print one JSON object a line: path, sha256, verdict, score, signals,
-    /// observables, defects, error
+    /// observables, defects, structure, protection, received, authentication,
+    /// files, error
     #[arg(long)]
     json: bool,
+    /// A folder of YARA rules besides those that are built in
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
     /// Mail files, and folders that are searched for them
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
@@ -34,6 +40,11 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut written = Ok(());
     let now = SystemClock.now();
+    let sandbox = start::sandbox(&Files {
+        rules: options.rules.clone(),
+        workers: 1,
+        ..Files::default()
+    });
     let mut complete = true;
     let mut judged = 0_usize;
     for path in &options.paths {
@@ -41,6 +52,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         complete &= analyze_paths(
             std::slice::from_ref(path),
             &Policy::default(),
+            Some(&sandbox),
             now,
             |line| {
                 found += 1;

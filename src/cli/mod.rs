@@ -15,11 +15,15 @@ mod serve;
 mod simulate;
 pub mod start;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Read as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError};
+use crate::{
+    config::{Config, ConfigError},
+    enrich::lookups::visit,
+    sandbox::{ChildOptions, child},
+};
 
 /// The closed loop for reported mail: one click, a verdict with reasons, every
 /// copy pulled, the reporter thanked.
@@ -51,6 +55,14 @@ enum Command {
     Keys(keys::Command),
     /// Judge mail files offline
     Analyze(analyze::Options),
+    /// Take files apart for a running Unhook: it starts this command by itself,
+    /// and talks to it over its standard input and output
+    #[command(hide = true, name = "dissect-files")]
+    DissectFiles,
+    /// Open one link for a running Unhook: it starts this command by itself, and
+    /// talks to it over its standard input and output
+    #[command(hide = true, name = "visit-link")]
+    VisitLink,
     /// Print the OpenAPI 3.1 document of the HTTP API
     Openapi,
     /// Show the whole job on this machine: a simulated organisation, a phish in
@@ -88,6 +100,11 @@ impl Cli {
     /// not, 2 for a command line that cannot be read.
     #[must_use]
     pub fn run(self) -> ExitCode {
+        // Before there is a runtime: from its lock on that process can open and
+        // start nothing any more.
+        if matches!(self.command, Command::DissectFiles) {
+            return dissect_files();
+        }
         let done = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -112,11 +129,40 @@ impl Cli {
             Command::Doctor(options) => doctor::run(&options).await,
             Command::Keys(command) => keys::run(command).await,
             Command::Analyze(options) => analyze::run(&options),
+            Command::DissectFiles => Ok(dissect_files()),
+            Command::VisitLink => visit_link().await,
             Command::Openapi => openapi::run(),
             #[cfg(feature = "sim")]
             Command::Demo(options) => demo::run(options).await,
             #[cfg(feature = "sim")]
             Command::Simulate(options) => simulate::run(&options).await,
+        }
+    }
+}
+
+/// The command that a visit starts this program with.
+pub const VISIT_COMMAND: &str = "visit-link";
+
+async fn visit_link() -> anyhow::Result<ExitCode> {
+    let mut errand = Vec::new();
+    std::io::stdin().take(1 << 20).read_to_end(&mut errand)?;
+    let told = visit::run(&errand).await.map_err(anyhow::Error::msg)?;
+    println!("{told}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The command that the sandbox starts this program with.
+pub const FILES_COMMAND: &str = "dissect-files";
+
+/// The other side of the sandbox; whoever started it has said why when it ends
+/// early.
+fn dissect_files() -> ExitCode {
+    let (input, output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    match child::run(input, output, &ChildOptions::default()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("unhook: {}", start::whole(&error));
+            ExitCode::FAILURE
         }
     }
 }

@@ -17,13 +17,19 @@ use crate::{
     app::{App, Mail},
     auth::{ReporterVerifier, VerifierError},
     clock::SharedClock,
-    config::{Config, FieldError, server::Server},
+    config::{Config, FieldError, files::Files, server::Server},
+    enrich::{
+        guard::Guard,
+        lookups::{self, Allowance, BadSource, Seat, Sources, visit::Visit},
+        resolve::{ResolverError, resolver},
+    },
     http::{self, State},
     intake::Desk,
     jobs::{self, Wake, Work, Workers, WorkersOptions},
     mailbox::{gmail::GmailMail, graph::GraphMail},
     notify::{Notifier, NotifyError},
     remediation,
+    sandbox::{Sandbox, SandboxOptions},
     store::{
         CommitObserver, Store, StoreError,
         blobs::{BlobError, Blobs},
@@ -51,6 +57,12 @@ pub enum StartError {
         /// Why it cannot be used.
         source: BlobError,
     },
+    /// A source outside cannot be asked as it is configured.
+    #[error(transparent)]
+    Source(#[from] BadSource),
+    /// The nameserver cannot be used.
+    #[error("authentication.nameserver")]
+    Resolver(#[from] ResolverError),
     /// Letters could not be sent.
     #[error("notify")]
     Notify(#[from] NotifyError),
@@ -168,6 +180,12 @@ pub async fn build_app(
         .await?;
     let mail = connect(&config, &clock).await?;
     let notifier = Notifier::new(&config.notify)?;
+    let sandbox = Arc::new(sandbox(&config.files));
+    let resolver = resolver(config.authentication.nameserver)?;
+    let mut seats = lookups::sources(&config.lookups, &resolver)?;
+    seats.extend(visitor(&config));
+    let sources = Arc::new(Sources::new(seats));
+    let resolver = config.authentication.enabled.then_some(resolver);
     Ok(App {
         config: Arc::new(config),
         clock,
@@ -176,6 +194,57 @@ pub async fn build_app(
         blobs,
         mail,
         notifier,
+        sandbox,
+        sources,
+        resolver,
+    })
+}
+
+/// The source that opens links, where that is switched on.
+fn visitor(config: &Config) -> Option<Seat> {
+    if !config.fetch.enabled {
+        return None;
+    }
+    let own = config.server.public_url.as_ref();
+    let own = own.and_then(|url| url.host_str().map(str::to_owned));
+    let guard = Guard {
+        own_hosts: own.into_iter().collect(),
+        domains: config.organisation.domains.clone(),
+        recipients: Vec::new(),
+    };
+    Some(Seat {
+        lookup: Arc::new(Visit::new(
+            program(&config.files),
+            vec![super::VISIT_COMMAND.into()],
+            config.fetch.clone(),
+            guard,
+            config.authentication.nameserver,
+        )),
+        allowance: Allowance {
+            per_day: Some(5_000),
+            per_minute: Some(60),
+        },
+    })
+}
+
+/// This program, or the one that is configured in its place. Without a name of its
+/// own nothing can be started, and the reports say so.
+fn program(config: &Files) -> PathBuf {
+    let own = || std::env::current_exe().ok();
+    config.program.clone().or_else(own).unwrap_or_default()
+}
+
+/// The processes that take files apart, as configured.
+#[must_use]
+pub fn sandbox(config: &Files) -> Sandbox {
+    let program = program(config);
+    Sandbox::new(SandboxOptions {
+        rules_folder: config.rules.clone(),
+        cpu: config.cpu(),
+        memory: config.memory(),
+        wall: config.wall(),
+        workers: config.workers,
+        ..SandboxOptions::new(program, vec![super::FILES_COMMAND.into()])
     })
 }
 
@@ -185,6 +254,7 @@ fn kinds(app: &App) -> Vec<Arc<dyn Work>> {
     vec![
         Arc::new(triage::Directory(Arc::clone(&app))),
         Arc::new(triage::Triage(Arc::clone(&app))),
+        Arc::new(triage::Reassess(Arc::clone(&app))),
         Arc::new(triage::Letters(Arc::clone(&app))),
         Arc::new(remediation::Search(Arc::clone(&app))),
         Arc::new(remediation::Pulling(Arc::clone(&app))),

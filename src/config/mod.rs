@@ -4,12 +4,16 @@
 //! (`UNHOOK__SECTION__FIELD`), then the secrets that are given as `*_file`.
 //! May use nothing but `domain` and `clock`.
 
+pub mod authentication;
 pub mod blobs;
 pub mod database;
+pub mod fetch;
+pub mod files;
 pub mod google;
 pub mod graph;
 mod load;
 pub mod log;
+pub mod lookups;
 pub mod notify;
 pub mod organisation;
 pub mod policy;
@@ -48,6 +52,14 @@ pub struct Config {
     pub reporters: reporters::Reporters,
     /// When the server may act without a person.
     pub policy: policy::Policy,
+    /// How the files of a message are taken apart.
+    pub files: files::Files,
+    /// Whether SPF, DKIM, DMARC and ARC are checked here too.
+    pub authentication: authentication::Authentication,
+    /// The sources outside that may be asked.
+    pub lookups: lookups::Lookups,
+    /// Whether links are opened.
+    pub fetch: fetch::Fetch,
     /// Letters to reporters.
     pub notify: notify::Notify,
     /// The pace of background work.
@@ -95,6 +107,10 @@ impl Config {
         }
         self.reporters.validate()?;
         self.policy.validate()?;
+        self.files.validate()?;
+        self.authentication.validate()?;
+        self.lookups.validate()?;
+        self.fetch.validate()?;
         self.notify.validate()?;
         self.workers.validate()?;
         self.log.validate()?;
@@ -146,6 +162,7 @@ impl Config {
     fn read_secrets(&mut self) -> Result<(), ConfigError> {
         self.database.read_secrets()?;
         self.notify.read_secrets()?;
+        self.lookups.read_secrets()?;
         Ok(())
     }
 }

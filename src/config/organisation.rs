@@ -18,6 +18,11 @@ pub struct Organisation {
     /// `Authentication-Results` (RFC 8601). Results under any other id are the
     /// sender's own words and count for nothing.
     pub authserv_ids: Vec<String>,
+    /// The organisation's own mail servers, by name; each stands for itself and for
+    /// all below it. What they write into `Received` is believed.
+    pub mail_hosts: Vec<String>,
+    /// Networks of those servers, as `192.0.2.0/24`.
+    pub mail_networks: Vec<ipnet::IpNet>,
 }
 
 impl Default for Organisation {
@@ -26,6 +31,8 @@ impl Default for Organisation {
             name: "My organisation".to_owned(),
             domains: Vec::new(),
             authserv_ids: Vec::new(),
+            mail_hosts: Vec::new(),
+            mail_networks: Vec::new(),
         }
     }
 }
@@ -40,7 +47,8 @@ impl Organisation {
             ));
         }
         each("organisation.domains", &self.domains, is_domain)?;
-        each("organisation.authserv_ids", &self.authserv_ids, is_domain)
+        each("organisation.authserv_ids", &self.authserv_ids, is_domain)?;
+        each("organisation.mail_hosts", &self.mail_hosts, is_domain)
     }
 }
 

@@ -47,6 +47,17 @@ fn every_commented_field_of_the_example_is_known() {
                 "url_file",
                 "password_file",
                 "username",
+                "program",
+                "rules",
+                "key_file",
+                // sources that ask nobody without a key, which stands in a file
+                "[lookups.urlhaus]",
+                "[lookups.malwarebazaar]",
+                "[lookups.threatfox]",
+                "[lookups.web_risk]",
+                "[lookups.virustotal]",
+                "[lookups.misp]",
+                "endpoint = \"https://misp",
             ]
             .iter()
             .any(|other| line.starts_with(other))

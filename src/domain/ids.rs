@@ -44,6 +44,8 @@ pub mod kinds {
         Event = "evt";
         /// An API key.
         ApiKey = "key";
+        /// Something that was sent to a source outside.
+        Egress = "egr";
     }
 }
 
@@ -71,6 +73,8 @@ pub type LetterId = Id<kinds::Letter>;
 pub type EventId = Id<kinds::Event>;
 /// `key_…`
 pub type ApiKeyId = Id<kinds::ApiKey>;
+/// `egr_…`
+pub type EgressId = Id<kinds::Egress>;
 
 /// Why a string is not an identifier of the wanted kind.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! these types.
 
 mod address;
+mod answer;
 mod ids;
 mod pull;
 mod query;
@@ -11,9 +12,10 @@ mod report;
 mod verdict;
 
 pub use address::{AddressError, MailboxAddress};
+pub use answer::{AskedKind, Reputation, SourceAnswer};
 pub use ids::{
-    ApiKeyId, CampaignId, EventId, Id, IdError, IdKind, JobId, LetterId, PullId, RemediationId,
-    ReportId, SubmissionId, TenantId, kinds,
+    ApiKeyId, CampaignId, EgressId, EventId, Id, IdError, IdKind, JobId, LetterId, PullId,
+    RemediationId, ReportId, SubmissionId, TenantId, kinds,
 };
 pub use pull::{Desired, Effect, Observed, Place, PullRole, PullSnapshot, Standing, next_effect};
 pub use query::{Locator, LocatorError, MailboxRef, MessageQuery, Provider};

@@ -139,4 +139,8 @@ pub struct Assessment {
     pub may_pull: bool,
     /// Why not, when it may not.
     pub hold_reason: Option<String>,
+    /// Sources that have not answered yet: it is partial, and is made anew when
+    /// they have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaited: Vec<String>,
 }

@@ -10,6 +10,7 @@ mod edge;
 pub mod gmail_addon;
 mod health;
 pub mod hooks;
+mod indicators;
 mod known;
 pub mod metrics;
 pub mod openapi;

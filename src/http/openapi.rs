@@ -47,6 +47,7 @@ operations! {
     api::reports::read::read,
     api::submissions::list::list,
     api::submissions::read::read,
+    api::submissions::indicators::export,
     api::submissions::raw::raw,
     api::submissions::verdict::verdict,
     api::campaigns::list::list,

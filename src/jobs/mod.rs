@@ -28,6 +28,8 @@ pub use workers::{Workers, WorkersOptions};
 pub const DIRECTORY: &str = "directory";
 /// Takes a submission from report to verdict.
 pub const TRIAGE: &str = "triage";
+/// Asks sources again that owed answers about a submission, and assesses it anew.
+pub const ENRICH: &str = "enrich";
 /// Finds the copies of a campaign.
 pub const SEARCH: &str = "search";
 /// Brings a campaign's copies to where they are wanted.
@@ -50,6 +52,12 @@ fn job(kind: &'static str, target: String, at: DateTime<Utc>, max_attempts: i32)
 #[must_use]
 pub fn triage(submission: SubmissionId, at: DateTime<Utc>) -> NewJob {
     job(TRIAGE, submission.to_string(), at, 12)
+}
+
+/// See [`ENRICH`].
+#[must_use]
+pub fn enrich(submission: SubmissionId, at: DateTime<Utc>) -> NewJob {
+    job(ENRICH, submission.to_string(), at, 60)
 }
 
 /// See [`DIRECTORY`].

@@ -25,6 +25,21 @@ pub enum AuthOutcome {
 }
 
 impl AuthOutcome {
+    /// The word of RFC 8601.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::SoftFail => "softfail",
+            Self::Neutral => "neutral",
+            Self::None => "none",
+            Self::TempError => "temperror",
+            Self::PermError => "permerror",
+            Self::Other => "other",
+        }
+    }
+
     fn of(word: &str) -> Self {
         match word.to_ascii_lowercase().as_str() {
             "pass" => Self::Pass,

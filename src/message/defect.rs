@@ -34,6 +34,16 @@ pub enum Defect {
     TooManyLinks,
     /// More attachments than are listed.
     TooManyAttachments,
+    /// More `Received` lines than are read.
+    TooManyHops,
+    /// More references outside the markup that is shown than are kept.
+    LinksUnlisted,
+    /// Links before the first part of a multipart or behind its last.
+    TextOutsideParts,
+    /// Content wrapped in a winmail.dat file (TNEF).
+    Tnef,
+    /// A file written into the text by uuencode.
+    Uuencoded,
 }
 
 impl Defect {
@@ -58,7 +68,12 @@ impl Defect {
             | Self::MultipleFrom
             | Self::BadEncoding
             | Self::UnknownCharset
-            | Self::TooManyAttachments => false,
+            | Self::TooManyAttachments
+            | Self::TooManyHops
+            | Self::LinksUnlisted
+            | Self::TextOutsideParts
+            | Self::Tnef
+            | Self::Uuencoded => false,
         }
     }
 }
@@ -80,6 +95,11 @@ impl fmt::Display for Defect {
             Self::UnknownCharset => "unknown character set",
             Self::TooManyLinks => "too many links",
             Self::TooManyAttachments => "too many attachments",
+            Self::TooManyHops => "too many Received lines",
+            Self::LinksUnlisted => "too many hidden references",
+            Self::TextOutsideParts => "links outside the parts",
+            Self::Tnef => "content in a winmail.dat file",
+            Self::Uuencoded => "a uuencoded file in the text",
         };
         f.write_str(words)
     }

@@ -7,7 +7,8 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{
-    HtmlView, Limits, ParsedMessage, bare_id, links_of_text, normal_subject, unwrap_link, words,
+    HtmlView, Limits, ParsedMessage, Path, bare_id, links_of_text, normal_subject, registrable,
+    unwrap_link, words,
 };
 
 /// Words of a shingle.
@@ -16,6 +17,10 @@ const SHINGLE: usize = 5;
 const MAX_HASHES: usize = 512;
 /// Links kept.
 const MAX_LINKS: usize = 64;
+/// Tags of a shingle of the HTML's shape.
+const TAGS: usize = 6;
+/// Hashes of the HTML's shape that are kept.
+const MAX_SHAPE: usize = 128;
 
 /// The likeness of a message in a form that can be stored. It holds no text of
 /// the message but its subject and its links without their parameters.
@@ -41,6 +46,19 @@ pub struct Fingerprint {
     pub words: u32,
     /// SHA-256 over the visible words in normal form, lower-case hexadecimal.
     pub digest: String,
+    /// The smallest hashes of runs of six tags, sorted: the shape of the HTML, which
+    /// a kit keeps while it changes the words. Takes no part in [`compare`](super::compare).
+    #[serde(default)]
+    pub shape: Vec<u64>,
+    /// Where it was sent from, sorted: `from:`, `return:`, `dkim:` with registrable
+    /// domains, `net:` with the sender's network. Takes no part in
+    /// [`compare`](super::compare).
+    #[serde(default)]
+    pub infrastructure: Vec<String>,
+    /// Fuzzy hashes (TLSH) of the attachments, sorted; whoever opens the files fills
+    /// it. Takes no part in [`compare`](super::compare).
+    #[serde(default)]
+    pub files: Vec<String>,
 }
 
 impl Fingerprint {
@@ -53,13 +71,50 @@ impl Fingerprint {
             .iter()
             .flat_map(HtmlView::clickable)
             .map(|link| link.target.as_str());
-        Self::build(
+        let mut print = Self::build(
             message.message_id.clone(),
             from,
             message.subject.exposed(),
             message.visible_text(),
             targets,
-        )
+        );
+        print.shape = message.view.as_ref().map(shape).unwrap_or_default();
+        let claims = &message.claims;
+        let returned = claims.return_path.iter().map(|p| ("return", p.domain()));
+        let signed = claims.signers.iter().map(|d| ("dkim", d.as_str()));
+        print.sent_from(returned.chain(signed));
+        print
+    }
+
+    /// The fingerprint with the network that handed the message in, as the border
+    /// saw it: the /24 of an IPv4 address, the /48 of an IPv6 one.
+    #[must_use]
+    pub fn with_path(mut self, path: &Path) -> Self {
+        let net = path.sending_ip.and_then(|ip| {
+            let prefix = if ip.is_ipv4() { 24 } else { 48 };
+            ipnet::IpNet::new(ip, prefix).ok()
+        });
+        self.infrastructure
+            .extend(net.map(|net| format!("net:{}", net.trunc())));
+        self.infrastructure.sort();
+        self.infrastructure.dedup();
+        self
+    }
+
+    fn sent_from<'d>(&mut self, more: impl Iterator<Item = (&'static str, &'d str)>) {
+        let from = self.from.clone().unwrap_or_default();
+        let author = from.rsplit_once('@');
+        let mut places: Vec<String> = author
+            .map(|(_, domain)| format!("from:{}", registrable(domain)))
+            .into_iter()
+            .chain(
+                more.filter(|(_, domain)| !domain.is_empty())
+                    .map(|(kind, domain)| format!("{kind}:{}", registrable(domain))),
+            )
+            .collect();
+        places.sort();
+        places.dedup();
+        self.infrastructure = places;
     }
 
     /// The fingerprint of a message known by fields, as a provider's API gives
@@ -83,13 +138,16 @@ impl Fingerprint {
             .iter()
             .flat_map(HtmlView::clickable)
             .map(|link| link.target.as_str());
-        Self::build(
+        let mut print = Self::build(
             message_id.and_then(bare_id),
             from,
             subject.unwrap_or_default(),
             text,
             targets,
-        )
+        );
+        print.shape = view.as_ref().map(shape).unwrap_or_default();
+        print.sent_from(std::iter::empty());
+        print
     }
 
     fn build<'t>(
@@ -122,6 +180,9 @@ impl Fingerprint {
             sampled,
             words: u32::try_from(words.len()).unwrap_or(u32::MAX),
             digest: hex::encode(Sha256::digest(words.join(" "))),
+            shape: Vec::new(),
+            infrastructure: Vec::new(),
+            files: Vec::new(),
         }
     }
 
@@ -168,6 +229,19 @@ fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
     h ^ (h >> 33)
 }
 
+/// Hashes of runs of tags; a body with fewer tags than a run has no shape.
+fn shape(view: &HtmlView) -> Vec<u64> {
+    let mut hashes: Vec<u64> = view
+        .tags
+        .windows(TAGS)
+        .map(|run| hash(run.iter().flat_map(|tag| tag.to_le_bytes())))
+        .collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes.truncate(MAX_SHAPE);
+    hashes
+}
+
 fn shingles(words: &[String]) -> (Vec<u64>, bool) {
     let mut hashes: Vec<u64> = words
         .windows(SHINGLE)
@@ -184,4 +258,42 @@ fn shingles(words: &[String]) -> (Vec<u64>, bool) {
     let sampled = hashes.len() > MAX_HASHES;
     hashes.truncate(MAX_HASHES);
     (hashes, sampled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Border, parse, path};
+
+    const RAW: &str = "Return-Path: <b@mail.bounce.example>\r\nReceived: from x (y [203.0.113.66]) by mx.corp.example; Mon, 21 Sep 2026 08:00:05 +0000\r\nDKIM-Signature: v=1; d=mail.s.example; b=A\r\nFrom: a@news.from.example\r\nContent-Type: text/html\r\n\r\n<html><body><table><tr><td><p>one<a href=x>";
+
+    #[test]
+    fn the_senders_machinery_and_the_shape_of_the_body_are_kept() {
+        let message = parse(RAW.as_bytes(), &Limits::default());
+        let border = Border {
+            hosts: vec!["corp.example".into()],
+            networks: Vec::new(),
+        };
+        let print = Fingerprint::of(&message).with_path(&path(&message, &border, None));
+        assert_eq!(
+            print.infrastructure,
+            [
+                "dkim:s.example",
+                "from:from.example",
+                "net:203.0.113.0/24",
+                "return:bounce.example"
+            ]
+        );
+        assert_eq!(print.shape.len(), 2);
+        let words = RAW.replace("one", "quite other words");
+        let other = parse(words.as_bytes(), &Limits::default());
+        assert_eq!(Fingerprint::of(&other).shape, print.shape);
+    }
+
+    #[test]
+    fn what_was_stored_before_is_still_read() {
+        let old = r#"{"message_id":null,"from":null,"subject":"","links":[],"shingles":[],"sampled":false,"words":0,"digest":""}"#;
+        let print: Fingerprint = serde_json::from_str(old).unwrap();
+        assert!(print.shape.is_empty() && print.files.is_empty());
+    }
 }

@@ -94,6 +94,28 @@ impl<'r> Block<'r> {
         }
     }
 
+    /// Lines of a block without a body that are no header fields: where the blank
+    /// line is missing, programs disagree whether they are the body.
+    pub fn stray(&self) -> String {
+        if !self.body.is_empty() {
+            return String::new();
+        }
+        let mut in_field = false;
+        let mut stray = String::new();
+        for line in String::from_utf8_lossy(self.bytes).lines() {
+            let begins = line.split_once(':').is_some_and(|(name, _)| {
+                let name = name.trim_end();
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic())
+            });
+            in_field = begins || (in_field && line.starts_with([' ', '\t']));
+            if !in_field && !line.trim().is_empty() {
+                stray.push_str(line);
+                stray.push('\n');
+            }
+        }
+        stray
+    }
+
     fn values(&self, name: &HeaderName<'_>) -> impl Iterator<Item = &HeaderValue<'r>> {
         let name = name.to_owned();
         self.headers

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 /// One token.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Token<'h> {
+pub(crate) enum Token<'h> {
     /// A start tag: its name in lower case.
     Start {
         name: String,
@@ -17,6 +17,10 @@ pub(super) enum Token<'h> {
     End(String),
     /// Text between tags, entities not yet decoded.
     Text(&'h str),
+    /// The content of an element that holds text for machines; its name.
+    Raw(String, &'h str),
+    /// The content of a comment.
+    Comment(&'h str),
 }
 
 /// Attributes kept of one tag.
@@ -27,7 +31,7 @@ const RAW: [&str; 8] = [
 ];
 
 /// The tokens of a document.
-pub(super) struct Tokens<'h> {
+pub(crate) struct Tokens<'h> {
     rest: &'h str,
     raw: Option<String>,
 }
@@ -46,8 +50,8 @@ impl<'h> Tokens<'h> {
         head
     }
 
-    /// Skips the content of an element that holds no markup.
-    fn skip_raw(&mut self, name: &str) {
+    /// Cuts off the content of an element that holds no markup.
+    fn raw(&mut self, name: &str) -> &'h str {
         let mut from = 0;
         while let Some(found) = self.rest.get(from..).and_then(|tail| tail.find("</")) {
             let at = from + found;
@@ -59,12 +63,11 @@ impl<'h> Tokens<'h> {
                     t.is_empty() || t.starts_with([' ', '\t', '\r', '\n', '>', '/'])
                 });
             if closes {
-                self.cut(at);
-                return;
+                return self.cut(at);
             }
             from = at + 2;
         }
-        self.rest = "";
+        self.cut(self.rest.len())
     }
 
     fn skip_until(&mut self, end: &str) {
@@ -76,15 +79,16 @@ impl<'h> Tokens<'h> {
         }
     }
 
-    fn comment(&mut self) {
+    /// Cuts off a comment; gives its content.
+    fn comment(&mut self) -> &'h str {
         // "<!-->" and "<!--->" are complete comments
         if self.rest.starts_with('>') {
             self.cut(1);
-            return;
+            return "";
         }
         if self.rest.starts_with("->") {
             self.cut(2);
-            return;
+            return "";
         }
         let plain = self.rest.find("-->").map(|at| at + 3);
         let bang = self
@@ -92,12 +96,9 @@ impl<'h> Tokens<'h> {
             .get(..plain.unwrap_or(self.rest.len()))
             .and_then(|head| head.find("--!>"))
             .map(|at| at + 4);
-        match bang.or(plain) {
-            Some(end) => {
-                self.cut(end);
-            }
-            None => self.rest = "",
-        }
+        let whole = self.cut(bang.or(plain).unwrap_or(self.rest.len()));
+        let end = if bang.is_some() { "--!>" } else { "-->" };
+        whole.strip_suffix(end).unwrap_or(whole)
     }
 
     fn tag(&mut self, closing: bool) -> Token<'h> {
@@ -176,24 +177,25 @@ impl<'h> Iterator for Tokens<'h> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(name) = self.raw.take() {
-            self.skip_raw(&name);
+            let content = self.raw(&name);
+            if !content.is_empty() {
+                return Some(Token::Raw(name, content));
+            }
         }
         loop {
             if self.rest.is_empty() {
                 return None;
             }
-            let text_end = self
-                .rest
-                .char_indices()
-                .find(|&(at, c)| c == '<' && opens(self.rest.get(at + 1..).unwrap_or_default()))
-                .map_or(self.rest.len(), |(at, _)| at);
+            let text_end = memchr::memchr_iter(b'<', self.rest.as_bytes())
+                .find(|at| opens(self.rest.get(at + 1..).unwrap_or_default()))
+                .unwrap_or(self.rest.len());
             if text_end > 0 {
                 return Some(Token::Text(self.cut(text_end)));
             }
             self.cut(1);
             if self.rest.starts_with("!--") {
                 self.cut(3);
-                self.comment();
+                return Some(Token::Comment(self.comment()));
             } else if self.rest.starts_with(['!', '?']) {
                 self.skip_until(">");
             } else if self.rest.starts_with('/') {
@@ -259,8 +261,9 @@ mod tests {
         let html = "a<!-- <a href=x> --><A HREF='http://x/?a&amp;b' href=two Title=\"q>\">t</a><script>'<a>'</scr</script >b < c</style";
         let tokens: Vec<_> = Tokens::of(html).collect();
         assert_eq!(tokens[0], Token::Text("a"));
+        assert_eq!(tokens[1], Token::Comment(" <a href=x> "));
         assert_eq!(
-            tokens[1],
+            tokens[2],
             Token::Start {
                 name: "a".into(),
                 attributes: vec![
@@ -269,11 +272,12 @@ mod tests {
                 ]
             }
         );
-        assert_eq!(tokens[2], Token::Text("t"));
-        assert_eq!(tokens[3], Token::End("a".into()));
-        assert!(matches!(&tokens[4], Token::Start { name, .. } if name == "script"));
-        assert_eq!(tokens[5], Token::End("script".into()));
-        assert_eq!(tokens[6], Token::Text("b < c"));
+        assert_eq!(tokens[3], Token::Text("t"));
+        assert_eq!(tokens[4], Token::End("a".into()));
+        assert!(matches!(&tokens[5], Token::Start { name, .. } if name == "script"));
+        assert_eq!(tokens[6], Token::Raw("script".into(), "'<a>'</scr"));
+        assert_eq!(tokens[7], Token::End("script".into()));
+        assert_eq!(tokens[8], Token::Text("b < c"));
     }
 
     #[test]

@@ -5,7 +5,10 @@
 //! a stranger wrote leaves as [`Untrusted`]. The room may use nothing of the
 //! house but `domain`; it opens no link and reads no file.
 
+mod asides;
 mod auth;
+mod calendar;
+mod claims;
 mod decode;
 mod defect;
 mod fingerprint;
@@ -13,8 +16,13 @@ mod header;
 mod html;
 mod likeness;
 mod limits;
+mod multipart;
 mod observable;
 mod person;
+mod private;
+mod protection;
+mod reading;
+mod received;
 mod text;
 mod untrusted;
 mod unwrap;
@@ -23,20 +31,28 @@ mod walk;
 
 use chrono::{DateTime, Utc};
 
+pub use asides::{Aside, Origin};
 pub use auth::{AuthOutcome, AuthResults};
+pub use calendar::Invite;
+pub use claims::Claims;
 pub use defect::Defect;
 pub use fingerprint::Fingerprint;
 pub use header::bare_id;
 pub use likeness::{Likeness, compare, content_matches};
 pub use limits::Limits;
-pub use observable::{LinkFacts, Observable, ObservableKind, host_of, registrable};
+pub use observable::{Idn, LinkFacts, Observable, ObservableKind, host_of, registrable};
 pub use person::Person;
+pub use private::{PrivateReason, Recipients, reason as private_reason};
+pub use protection::Protection;
+pub use reading::Reading;
+pub use received::{Border, Hop, HopDamage, Path, PathAnomaly, is_public, path};
 pub use text::{normal_subject, words};
-pub use untrusted::{DefangedUrl, Untrusted};
-pub use unwrap::unwrap_link;
+pub use untrusted::{DefangedUrl, Untrusted, exposed};
+pub use unwrap::{Unwrapped, unwrap_chain, unwrap_link};
 pub use view::{HtmlLink, HtmlView, LinkPlace};
-pub use walk::parse;
+pub use walk::{parse, parse_with_files};
 
+pub(crate) use html::{Token, Tokens};
 pub(crate) use text::links_of_text;
 pub(crate) use untrusted::is_invisible;
 
@@ -58,6 +74,21 @@ pub struct Attachment {
     pub magic: Vec<u8>,
     /// The text of HTML, SVG, calendar and plain-text files, at most 256 KiB.
     pub text: Option<Untrusted<String>>,
+}
+
+/// The bytes of an attachment, for taking it apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedFile {
+    /// `attachment:0` for the first of the message, `nested:1/attachment:0` for
+    /// that of the second message inside: indices of [`ParsedMessage::attachments`]
+    /// and [`ParsedMessage::nested`].
+    pub place: String,
+    /// The name the message gives it.
+    pub name: Option<String>,
+    /// The media type the message claims, lower case.
+    pub claimed: String,
+    /// Its bytes, decoded.
+    pub bytes: Vec<u8>,
 }
 
 /// Headers by which lists and senders of bulk mail name themselves. All of them
@@ -109,6 +140,24 @@ impl ListHeaders {
     }
 }
 
+/// One MIME part as it names itself; all of it is a stranger's words.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct MimePart {
+    /// How deep it lies: 0 is the message itself, its nested messages go on from
+    /// the part that holds them.
+    pub depth: usize,
+    /// The type it claims, lower case; `text/plain` where it claims none.
+    pub media_type: String,
+    /// Its file name, neutralised, at most 200 characters.
+    pub name: Option<String>,
+    /// Bytes of its body, still encoded.
+    pub size: u64,
+    /// Its transfer encoding.
+    pub encoding: Option<String>,
+    /// Its disposition.
+    pub disposition: Option<String>,
+}
+
 /// A message inside a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NestedMessage {
@@ -151,6 +200,11 @@ pub struct ParsedMessage {
     pub authentication_results: Vec<AuthResults>,
     /// Lists and bulk senders naming themselves.
     pub list: ListHeaders,
+    /// The `Received` lines, topmost first, at most 100. Claims; [`path`] tells
+    /// which of them to believe.
+    pub received: Vec<Hop>,
+    /// Addresses and links that other header fields name.
+    pub claims: Claims,
     /// Plain text bodies.
     pub text: Option<Untrusted<String>>,
     /// HTML bodies, raw.
@@ -159,6 +213,16 @@ pub struct ParsedMessage {
     pub view: Option<HtmlView>,
     /// Files.
     pub attachments: Vec<Attachment>,
+    /// Forms of signed and encrypted content, each once.
+    pub protection: Vec<Protection>,
+    /// Calendar entries; their files stand among the attachments too.
+    pub invites: Vec<Invite>,
+    /// Other ways to read what is ambiguous, and text outside the parts: searched
+    /// for links, never shown.
+    pub readings: Vec<Reading>,
+    /// Its MIME parts in order, those of the messages inside included; empty for a
+    /// message that is itself inside.
+    pub structure: Vec<MimePart>,
     /// Messages inside, flat, outer before inner.
     pub nested: Vec<NestedMessage>,
     /// What is wrong with the form, each once.

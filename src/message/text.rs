@@ -1,6 +1,7 @@
 //! Normal forms of text: what stays equal when mail systems rewrite a message.
 
 use linkify::{LinkFinder, LinkKind};
+use mail_parser::ContentType;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::is_invisible;
@@ -60,6 +61,49 @@ pub fn words(text: &str) -> Vec<String> {
         .take(MAX_WORDS)
         .map(|word| word.chars().take(64).collect())
         .collect()
+}
+
+/// A body of `format=flowed; delsp=yes` with its soft line breaks undone (RFC 3676
+/// section 4): only there a link may be broken over lines. Any other text stays
+/// as it is.
+#[must_use]
+pub(super) fn unflowed(text: String, kind: &ContentType<'_>) -> String {
+    let is = |name: &str, wanted: &str| {
+        kind.attribute(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case(wanted))
+    };
+    if !is("format", "flowed") || !is("delsp", "yes") {
+        return text;
+    }
+    let mut whole = String::with_capacity(text.len());
+    let mut quoting = 0;
+    let mut soft = false;
+    for line in text.lines() {
+        let depth = line.bytes().take_while(|b| *b == b'>').count();
+        let content = line.get(depth..).unwrap_or_default();
+        let content = content.strip_prefix(' ').unwrap_or(content);
+        if !soft || depth != quoting {
+            if !whole.is_empty() {
+                whole.push('\n');
+            }
+            whole.extend(std::iter::repeat_n('>', depth));
+            if depth > 0 {
+                whole.push(' ');
+            }
+        }
+        // the separator of a signature ends in a blank and is no soft break
+        soft = content.ends_with(' ') && content != "-- ";
+        quoting = depth;
+        whole.push_str(if soft {
+            content.strip_suffix(' ').unwrap_or(content)
+        } else {
+            content
+        });
+    }
+    if text.ends_with('\n') {
+        whole.push('\n');
+    }
+    whole
 }
 
 /// Links written out in a text: with a scheme, or beginning with `www.`.

@@ -35,6 +35,64 @@ impl<T> fmt::Debug for Untrusted<T> {
     }
 }
 
+/// Serialization of a stranger's text where it crosses a border of our own (a
+/// process, a column) and comes back typed: `#[serde(with = "exposed")]`. Nothing
+/// that people read is written with it.
+pub mod exposed {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Untrusted;
+
+    /// Writes the text as it is.
+    ///
+    /// # Errors
+    /// The serializer's own.
+    pub fn serialize<S: Serializer>(
+        value: &Untrusted<String>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.exposed().serialize(serializer)
+    }
+
+    /// Reads the text back.
+    ///
+    /// # Errors
+    /// When it is no text.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Untrusted<String>, D::Error> {
+        String::deserialize(deserializer).map(Untrusted::new)
+    }
+
+    /// The same for text that may be absent.
+    pub mod option {
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        use super::super::Untrusted;
+
+        /// Writes the text as it is, or null.
+        ///
+        /// # Errors
+        /// The serializer's own.
+        pub fn serialize<S: Serializer>(
+            value: &Option<Untrusted<String>>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            value.as_ref().map(Untrusted::exposed).serialize(serializer)
+        }
+
+        /// Reads the text back.
+        ///
+        /// # Errors
+        /// When it is neither text nor null.
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Untrusted<String>>, D::Error> {
+            Ok(Option::<String>::deserialize(deserializer)?.map(Untrusted::new))
+        }
+    }
+}
+
 /// A link that shows where it leads and cannot be clicked: `hxxps://a[.]example/x`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]

@@ -1,13 +1,17 @@
 //! What a reader sees of an HTML body, and where it leads.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
+    asides::{Aside, Origin},
     html::{Token, Tokens, entities},
     limits::Limits,
     untrusted::is_invisible,
 };
 
 /// How a body refers to a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LinkPlace {
     /// `<a href>`, `<area href>`: a person clicks it.
     Click,
@@ -17,6 +21,17 @@ pub enum LinkPlace {
     Refresh,
     /// `src`, `background`, `<link>`: loaded, not clicked.
     Load,
+    /// Only written down: in a comment, a script, broken up so that no program
+    /// makes a link of it. A person would have to copy it.
+    Mention,
+}
+
+impl LinkPlace {
+    /// Whether a person can get there from the message.
+    #[must_use]
+    pub const fn followed(self) -> bool {
+        matches!(self, Self::Click | Self::Form | Self::Refresh)
+    }
 }
 
 /// One reference of an HTML body, as written.
@@ -39,8 +54,17 @@ pub struct HtmlView {
     pub text: String,
     /// Text that styles hide: sizes of zero, `display:none` and the like.
     pub hidden: String,
-    /// References in order of appearance.
+    /// References of the markup that every program shows, in order of appearance.
     pub links: Vec<HtmlLink>,
+    /// References elsewhere: conditional comments, styles, less known attributes,
+    /// comments, scripts.
+    pub asides: Vec<Aside>,
+    /// Texts that no reader sees and that name links: comments and scripts, at most
+    /// 128 KiB.
+    pub unseen: Vec<(Origin, String)>,
+    /// The tags in order, each as a small number that is equal for equal names, at
+    /// most 4,000: the shape of the body.
+    pub tags: Vec<u32>,
     /// The first `<base href>`.
     pub base: Option<String>,
     /// A field for a password.
@@ -53,6 +77,8 @@ pub struct HtmlView {
     pub images: usize,
     /// More links than are kept.
     pub links_dropped: bool,
+    /// More references elsewhere than are kept.
+    pub asides_dropped: bool,
 }
 
 const BLOCKS: [&str; 22] = [
@@ -96,8 +122,14 @@ impl HtmlView {
         for token in Tokens::of(html) {
             match token {
                 Token::Text(text) => reader.text(text),
-                Token::Start { name, attributes } => reader.start(&name, &attributes),
+                Token::Start { name, attributes } => {
+                    reader.tag(&name);
+                    reader.start(&name, &attributes);
+                    reader.view.beside(&name, &attributes, reader.limits, 0);
+                }
                 Token::End(name) => reader.end(&name),
+                Token::Raw(name, content) => reader.view.raw(&name, content, reader.limits),
+                Token::Comment(content) => reader.view.comment(content, reader.limits, 0),
             }
         }
         reader.view
@@ -105,9 +137,7 @@ impl HtmlView {
 
     /// Targets that a person can reach by a click or by sending a form.
     pub fn clickable(&self) -> impl Iterator<Item = &HtmlLink> {
-        self.links
-            .iter()
-            .filter(|link| link.place != LinkPlace::Load)
+        self.links.iter().filter(|link| link.place.followed())
     }
 }
 
@@ -120,9 +150,9 @@ struct Reader<'l> {
     hidden: Option<(String, usize)>,
 }
 
-type Attributes<'h> = [(String, std::borrow::Cow<'h, str>)];
+pub(super) type Attributes<'h> = [(String, std::borrow::Cow<'h, str>)];
 
-fn attribute<'a>(attributes: &'a Attributes<'_>, name: &str) -> Option<&'a str> {
+pub(super) fn attribute<'a>(attributes: &'a Attributes<'_>, name: &str) -> Option<&'a str> {
     attributes
         .iter()
         .find(|(known, _)| known == name)
@@ -130,6 +160,15 @@ fn attribute<'a>(attributes: &'a Attributes<'_>, name: &str) -> Option<&'a str> 
 }
 
 impl Reader<'_> {
+    fn tag(&mut self, name: &str) {
+        if self.view.tags.len() < 4_000 {
+            let number = name.bytes().take(20).fold(0x811c_9dc5_u32, |h, b| {
+                (h ^ u32::from(b)).wrapping_mul(0x0100_0193)
+            });
+            self.view.tags.push(number);
+        }
+    }
+
     fn text(&mut self, raw: &str) {
         let text = entities(raw);
         if self.hidden.is_some() {
@@ -219,20 +258,7 @@ impl Reader<'_> {
                 }
             }
             "meta" => {
-                let refresh = attribute(attributes, "http-equiv")
-                    .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("refresh"));
-                let target = attribute(attributes, "content").and_then(|content| {
-                    let (_, tail) = content.split_once([';', ','])?;
-                    let tail = tail.trim_start();
-                    let target = match tail.get(..3) {
-                        Some(url) if url.eq_ignore_ascii_case("url") => {
-                            tail.get(3..)?.trim_start().strip_prefix('=')?
-                        }
-                        _ => tail,
-                    };
-                    Some(target.trim().trim_matches(['"', '\'']).to_owned())
-                });
-                if let (true, Some(target)) = (refresh, target) {
+                if let Some(target) = refresh(attributes) {
                     self.push(LinkPlace::Refresh, &target, "");
                 }
             }
@@ -299,9 +325,24 @@ impl Reader<'_> {
     }
 }
 
+/// Where `<meta http-equiv=refresh>` leads.
+pub(super) fn refresh(attributes: &Attributes<'_>) -> Option<String> {
+    attribute(attributes, "http-equiv")
+        .filter(|kind| kind.trim().eq_ignore_ascii_case("refresh"))?;
+    let (_, tail) = attribute(attributes, "content")?.split_once([';', ','])?;
+    let tail = tail.trim_start();
+    let target = match tail.get(..3) {
+        Some(url) if url.eq_ignore_ascii_case("url") => {
+            tail.get(3..)?.trim_start().strip_prefix('=')?
+        }
+        _ => tail,
+    };
+    Some(target.trim().trim_matches(['"', '\'']).to_owned())
+}
+
 /// A target as browsers read it: no control characters, no outer white space.
 /// Longer than 8 KiB is cut: no server takes it.
-fn tidy(target: &str) -> String {
+pub(super) fn tidy(target: &str) -> String {
     let mut tidy: String = target
         .trim()
         .chars()
@@ -345,7 +386,7 @@ fn hides(attributes: &Attributes<'_>) -> bool {
     })
 }
 
-fn push_bounded(target: &mut String, text: &str, max_bytes: usize) {
+pub(super) fn push_bounded(target: &mut String, text: &str, max_bytes: usize) {
     let room = max_bytes.saturating_sub(target.len());
     let end = (0..=room.min(text.len()))
         .rev()

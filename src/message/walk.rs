@@ -10,9 +10,19 @@ use mail_parser::{ContentType, HeaderName};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Attachment, AuthResults, Defect, HtmlView, Limits, ListHeaders, NestedMessage, ParsedMessage,
-    Untrusted, decode, header::Block,
+    Attachment, AuthResults, CarriedFile, Defect, HtmlView, Invite, Limits, ListHeaders,
+    NestedMessage, ParsedMessage, Protection, Untrusted, calendar,
+    claims::Claims,
+    decode,
+    header::Block,
+    multipart::children,
+    protection,
+    reading::{self, Readings},
+    received, text,
 };
+
+/// The first bytes of a winmail.dat file ([MS-OXTNEF] section 2.1.3.1).
+const TNEF: &[u8] = b"\x78\x9f\x3e\x22";
 
 /// What all messages of one walk share.
 pub(super) struct Walk<'l> {
@@ -22,7 +32,15 @@ pub(super) struct Walk<'l> {
     /// Bytes that may still be decoded and hashed: nesting must not multiply work.
     decode_left: usize,
     hash_left: usize,
+    /// Bytes of attachments that may still be kept; none for a parse that keeps
+    /// no files.
+    keep_left: usize,
+    /// The files kept of each message of `nested`.
+    nested_files: Vec<Vec<Kept>>,
 }
+
+/// The bytes of an attachment, by its index in the list of its message.
+type Kept = (usize, Vec<u8>);
 
 /// What one message gathers.
 #[derive(Default)]
@@ -30,23 +48,41 @@ struct Gathered {
     text: String,
     html: String,
     attachments: Vec<Attachment>,
+    kept: Vec<Kept>,
     defects: Vec<Defect>,
     has_text: bool,
     has_html: bool,
+    protection: Vec<Protection>,
+    invites: Vec<Invite>,
+    readings: Readings,
 }
 
 /// Parses bytes into a message. Infallible; see [`Limits`] and [`Defect`].
 #[must_use]
 pub fn parse(raw: &[u8], limits: &Limits) -> ParsedMessage {
+    parse_keeping(raw, limits, 0).0
+}
+
+/// Parses as [`parse`] does and hands out the bytes of the attachments, those of
+/// the message first, then those of the messages inside. Together they hold at
+/// most twice the bytes of the message; what lies past that is left out.
+#[must_use]
+pub fn parse_with_files(raw: &[u8], limits: &Limits) -> (ParsedMessage, Vec<CarriedFile>) {
+    parse_keeping(raw, limits, raw.len().saturating_mul(2))
+}
+
+fn parse_keeping(raw: &[u8], limits: &Limits, keep: usize) -> (ParsedMessage, Vec<CarriedFile>) {
     let mut walk = Walk {
         limits,
         parts: 0,
         nested: Vec::new(),
         decode_left: limits.bytes.saturating_mul(2),
         hash_left: limits.bytes.saturating_mul(2),
+        keep_left: keep,
+        nested_files: Vec::new(),
     };
     let read = raw.get(..limits.bytes).unwrap_or(raw);
-    let mut message = walk.message(without_envelope(read), 0);
+    let (mut message, kept) = walk.message(without_envelope(read), 0);
     message.size = raw.len() as u64;
     message.sha256 = hex::encode(Sha256::digest(raw));
     if read.len() < raw.len() {
@@ -63,8 +99,30 @@ pub fn parse(raw: &[u8], limits: &Limits) -> ParsedMessage {
         let excerpt = read.get(..limits.text_bytes).unwrap_or(read);
         let view = String::from_utf8_lossy(excerpt).replace('\0', "");
         message.raw_view = Some(Untrusted::new(view));
+        let mut readings = Readings::default();
+        readings.unstructured(excerpt);
+        message.readings.append(&mut readings.list);
     }
-    message
+    let mut files = carried(&message, kept, "");
+    for (index, (nested, kept)) in message.nested.iter().zip(walk.nested_files).enumerate() {
+        files.extend(carried(&nested.message, kept, &format!("nested:{index}/")));
+    }
+    (message, files)
+}
+
+/// Kept bytes with what the message says about them.
+fn carried(message: &ParsedMessage, kept: Vec<Kept>, prefix: &str) -> Vec<CarriedFile> {
+    kept.into_iter()
+        .filter_map(|(index, bytes)| {
+            let said = message.attachments.get(index)?;
+            Some(CarriedFile {
+                place: format!("{prefix}attachment:{index}"),
+                name: said.name.as_ref().map(|name| name.exposed().clone()),
+                claimed: said.media_type.clone(),
+                bytes,
+            })
+        })
+        .collect()
 }
 
 /// Skips a byte order mark, leading blank lines and an mbox "From " line.
@@ -81,14 +139,20 @@ fn without_envelope(raw: &[u8]) -> &[u8] {
 }
 
 impl Walk<'_> {
-    fn message(&mut self, raw: &[u8], depth: usize) -> ParsedMessage {
+    fn message(&mut self, raw: &[u8], depth: usize) -> (ParsedMessage, Vec<Kept>) {
         let mut gathered = Gathered::default();
         let block = Block::split(raw, self.limits, &mut gathered.defects);
         if !block.is_mail() {
             gathered.defects.push(Defect::NotMail);
         }
+        let stray = block.stray();
+        if !stray.is_empty() {
+            gathered.defects.push(Defect::AmbiguousMime);
+            gathered.readings.keep("headers", &stray);
+        }
         self.part(&block, depth, false, &mut gathered);
-        self.assemble(&block, gathered)
+        let kept = std::mem::take(&mut gathered.kept);
+        (self.assemble(&block, gathered), kept)
     }
 
     fn assemble(&self, block: &Block<'_>, mut gathered: Gathered) -> ParsedMessage {
@@ -103,6 +167,15 @@ impl Walk<'_> {
         if view.as_ref().is_some_and(|v| v.links_dropped) {
             gathered.defects.push(Defect::TooManyLinks);
         }
+        if view.as_ref().is_some_and(|v| v.asides_dropped) {
+            gathered.defects.push(Defect::LinksUnlisted);
+        }
+        let (received, more) = received::hops(block);
+        if more {
+            gathered.defects.push(Defect::TooManyHops);
+        }
+        gathered.protection.sort_unstable();
+        gathered.protection.dedup();
         ParsedMessage {
             size: 0,
             sha256: String::new(),
@@ -123,10 +196,16 @@ impl Walk<'_> {
                 .map(|value| AuthResults::parse(value))
                 .collect(),
             list: ListHeaders::of(block),
+            received,
+            claims: Claims::of(block, limits),
             text: gathered.has_text.then(|| Untrusted::new(gathered.text)),
             html: gathered.has_html.then(|| Untrusted::new(gathered.html)),
             view,
             attachments: gathered.attachments,
+            protection: gathered.protection,
+            invites: gathered.invites,
+            readings: gathered.readings.list,
+            structure: Vec::new(),
             nested: Vec::new(),
             defects: gathered.defects,
             raw_view: None,
@@ -145,6 +224,8 @@ impl Walk<'_> {
         }
         let kinds = block.content_types();
         let encoding = block.transfer_encoding();
+        into.protection
+            .extend(kinds.iter().filter_map(|k| protection::of_type(k)));
         let multipart = kinds.iter().find(|k| {
             k.ctype() == "multipart" && k.attribute("boundary").is_some_and(|b| !b.is_empty())
         });
@@ -170,6 +251,13 @@ impl Walk<'_> {
             Some(k) => k.ctype() == "message" && matches!(k.subtype(), Some("rfc822" | "global")),
             None => in_digest && kinds.is_empty(),
         };
+        // never fetched, but told of (RFC 2046, section 5.2.3; RFC 2017)
+        if let Some(url) = kind
+            .filter(|k| k.ctype() == "message" && k.subtype() == Some("external-body"))
+            .and_then(|k| k.attribute("url"))
+        {
+            into.readings.keep("external_body", url);
+        }
         if kind.is_some_and(|k| k.ctype() == "message" && k.subtype() == Some("partial")) {
             into.defects.push(Defect::AmbiguousMime);
         }
@@ -194,20 +282,23 @@ impl Walk<'_> {
         if matches!(encoding, Some("base64" | "quoted-printable")) {
             // forbidden for a multipart; some programs decode it, others do not
             into.defects.push(Defect::AmbiguousMime);
-            if children(body, boundary, 1).0.is_empty() {
+            if children(body, boundary, 1).parts.is_empty() {
                 decoded = self.decoded(body, encoding, into);
                 body = &decoded;
             }
         }
         let room = self.limits.parts.saturating_sub(self.parts) + 1;
-        let (found, closed) = children(body, boundary, room);
-        if found.is_empty() {
+        let found = children(body, boundary, room);
+        if found.parts.is_empty() {
             return false;
         }
-        if !closed {
+        if !found.closed {
             into.defects.push(Defect::Truncated);
         }
-        for child in found {
+        for (how, outside) in [("preamble", found.before), ("epilogue", found.after)] {
+            self.outside(how, outside, into);
+        }
+        for child in found.parts {
             let block = Block::split(child, self.limits, &mut into.defects);
             self.part(&block, depth + 1, digest, into);
             if self.parts > self.limits.parts {
@@ -215,6 +306,23 @@ impl Walk<'_> {
             }
         }
         true
+    }
+
+    /// Text before the first and behind the last part: no program shows it, but
+    /// those that lose the structure do.
+    fn outside(&self, how: &'static str, bytes: &[u8], into: &mut Gathered) {
+        let bytes = bytes.get(..self.limits.text_bytes).unwrap_or(bytes);
+        if bytes.trim_ascii().is_empty() {
+            return;
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let before = into.readings.list.len();
+        if !into.readings.keep(how, &text) {
+            into.readings.unstructured(bytes);
+        }
+        if into.readings.list.len() > before {
+            into.defects.push(Defect::TextOutsideParts);
+        }
     }
 
     fn decoded<'b>(
@@ -258,7 +366,7 @@ impl Walk<'_> {
             return;
         }
         let at = self.nested.len();
-        let mut message = self.message(without_envelope(raw), depth + 1);
+        let (mut message, kept) = self.message(without_envelope(raw), depth + 1);
         message.size = raw.len() as u64;
         message.sha256 = self.hash(raw);
         // what makes an inner message ambiguous makes the outer one so
@@ -266,6 +374,8 @@ impl Walk<'_> {
             d.is_ambiguous() && !matches!(d, Defect::NotMail | Defect::DuplicateHeader(_))
         });
         into.defects.extend(inner.cloned());
+        self.nested_files
+            .insert(at.min(self.nested_files.len()), kept);
         self.nested.insert(
             at.min(self.nested.len()),
             NestedMessage {
@@ -297,7 +407,13 @@ impl Walk<'_> {
         // a text part without headers of its own at the root is the body
         if is_body || (media.starts_with("multipart/") && !attached) {
             let looks_html = media == "text/html" || looks_like_html(body);
-            let text = self.text(body, charset, into);
+            let mut text = self.text(body, charset, into);
+            if media == "text/plain" {
+                if let Some(kind) = kind {
+                    text = text::unflowed(text, kind);
+                }
+                self.inside_text(&text, into);
+            }
             let (target, flag) = if media == "text/html" || (media != "text/plain" && looks_html) {
                 (&mut into.html, &mut into.has_html)
             } else {
@@ -349,6 +465,17 @@ impl Walk<'_> {
             let cut = body.get(..256 << 10).unwrap_or(body);
             Untrusted::new(decode::text(cut, charset).0.replace('\0', ""))
         });
+        if media == "text/calendar" || lower.trim_end().ends_with(".ics") {
+            into.invites
+                .extend(text.as_ref().and_then(|t| calendar::read(t.exposed())));
+        }
+        if body.starts_with(TNEF) || media == "application/ms-tnef" {
+            into.defects.push(Defect::Tnef);
+        }
+        if self.keep_left > 0 && body.len() <= self.keep_left {
+            self.keep_left -= body.len();
+            into.kept.push((into.attachments.len(), body.to_vec()));
+        }
         into.attachments.push(Attachment {
             name: name.map(Untrusted::new),
             media_type: media.chars().take(120).collect(),
@@ -358,6 +485,15 @@ impl Walk<'_> {
             magic: body.get(..8).unwrap_or(body).to_vec(),
             text,
         });
+    }
+
+    /// Notes what a plain body holds beside its words.
+    fn inside_text(&self, text: &str, into: &mut Gathered) {
+        into.protection.extend(protection::of_text(text));
+        if let Some(file) = reading::uuencoded(text) {
+            into.defects.push(Defect::Uuencoded);
+            into.readings.keep("uuencode", &file);
+        }
     }
 
     fn text(&self, body: &[u8], charset: Option<&str>, into: &mut Gathered) -> String {
@@ -411,58 +547,6 @@ fn file_name(
         .take(max_chars.min(255))
         .collect();
     (!name.trim().is_empty()).then_some(name)
-}
-
-/// The children between delimiter lines, at most `most`, and whether the closing
-/// delimiter was found.
-fn children<'b>(body: &'b [u8], boundary: &str, most: usize) -> (Vec<&'b [u8]>, bool) {
-    let boundary = boundary.trim_end().as_bytes();
-    let mut found = Vec::new();
-    let mut open: Option<usize> = None;
-    let mut line_start = 0;
-    while line_start < body.len() {
-        let rest = body.get(line_start..).unwrap_or_default();
-        let line_end = rest
-            .iter()
-            .position(|b| *b == b'\n')
-            .map_or(body.len(), |at| line_start + at + 1);
-        let line = body.get(line_start..line_end).unwrap_or_default();
-        if let Some(closing) = delimiter(line, boundary) {
-            if let Some(start) = open {
-                found.push(without_line_end(
-                    body.get(start..line_start).unwrap_or_default(),
-                ));
-            }
-            if closing {
-                return (found, true);
-            }
-            if found.len() >= most {
-                return (found, true);
-            }
-            open = Some(line_end);
-        }
-        line_start = line_end;
-    }
-    if let Some(start) = open {
-        found.push(body.get(start..).unwrap_or_default());
-    }
-    (found, false)
-}
-
-/// Whether a line is a delimiter, and whether it closes.
-fn delimiter(line: &[u8], boundary: &[u8]) -> Option<bool> {
-    let tail = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
-    if tail.starts_with(b"--") {
-        return Some(true);
-    }
-    tail.iter()
-        .all(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
-        .then_some(false)
-}
-
-fn without_line_end(part: &[u8]) -> &[u8] {
-    let part = part.strip_suffix(b"\n").unwrap_or(part);
-    part.strip_suffix(b"\r").unwrap_or(part)
 }
 
 /// The one there is: of several each platform keeps another, and none can be

@@ -6,12 +6,15 @@
 //! (`synchronous=FULL`, WAL) and a pool of readers; PostgreSQL one pool.
 //! No provider, no HTTP, no decisions here.
 
+pub mod answer;
 pub mod api_key;
 mod batch;
 pub mod blobs;
 pub mod campaign;
 mod checkpoint;
+pub mod egress;
 pub mod event;
+pub mod history;
 pub mod intake;
 pub mod job;
 pub mod letter;

@@ -49,6 +49,7 @@ pub(super) mod entity {
         pub looks: i32,
         /// See [`super::super::look`]; nothing else writes it.
         pub holds: i32,
+        pub enrichment: Option<Json>,
         pub created_at: i64,
         pub updated_at: i64,
     }
@@ -95,6 +96,8 @@ pub struct Submission {
     pub fingerprint: Option<serde_json::Value>,
     /// Observables, headers and defects, as triage wrote them.
     pub findings: Option<serde_json::Value>,
+    /// What sources outside answered, and what is still awaited, as triage wrote it.
+    pub enrichment: Option<serde_json::Value>,
     /// The assessment.
     pub assessment: Option<Assessment>,
     /// The verdict in force.
@@ -135,6 +138,7 @@ impl Submission {
             message_received_at: None,
             fingerprint: None,
             findings: None,
+            enrichment: None,
             assessment: None,
             verdict: None,
             verdict_source: None,
@@ -186,6 +190,7 @@ fn submission_of(row: entity::Model) -> Result<Submission, StoreError> {
         message_received_at: row.message_received_at.map(instant),
         fingerprint: row.fingerprint,
         findings: row.findings,
+        enrichment: row.enrichment,
         assessment: row
             .assessment
             .map(|a| from_json(a, "submission.assessment"))
@@ -334,6 +339,7 @@ impl Scope<'_, DatabaseTransaction> {
             message_received_at: Set(s.message_received_at.map(millis)),
             fingerprint: Set(s.fingerprint.clone()),
             findings: Set(s.findings.clone()),
+            enrichment: Set(s.enrichment.clone()),
             assessment: Set(assessment.transpose()?),
             verdict: Set(s.verdict.map(|v| v.to_string())),
             verdict_source: Set(s.verdict_source.map(|v| v.as_str().to_owned())),

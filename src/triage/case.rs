@@ -10,7 +10,13 @@ use crate::{
     domain::{EvidenceState, MailboxRef, SubmissionId},
     jobs::{self, JobError, Work},
     mailbox::{Disposition, MailboxError},
-    store::{StoreError, Tx, event::Event, job::Lease, report::Report, submission::Submission},
+    store::{
+        StoreError, Tx,
+        event::Event,
+        job::{Lease, NewJob},
+        report::Report,
+        submission::Submission,
+    },
 };
 
 /// The triage step.
@@ -54,7 +60,7 @@ pub(super) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    async fn load(app: &'a App, lease: &'a Lease) -> Result<Self, JobError> {
+    pub(super) async fn load(app: &'a App, lease: &'a Lease) -> Result<Self, JobError> {
         let id: SubmissionId = lease
             .target
             .parse()
@@ -87,6 +93,15 @@ impl<'a> Case<'a> {
 
     /// Saves the submission together with a line of its timeline.
     pub(super) async fn save(&mut self, event: Option<Event>) -> Result<(), StoreError> {
+        self.save_and(event, None).await
+    }
+
+    /// The same, and queues further work in the same transaction.
+    pub(super) async fn save_and(
+        &mut self,
+        event: Option<Event>,
+        job: Option<NewJob>,
+    ) -> Result<(), StoreError> {
         self.submission.updated_at = self.now();
         let tx = self.begin().await?;
         let rows = tx.of(self.app.tenant);
@@ -98,6 +113,7 @@ impl<'a> Case<'a> {
                 .collect(),
         )
         .await?;
+        rows.enqueue(job.into_iter().collect(), self.now()).await?;
         tx.commit().await
     }
 

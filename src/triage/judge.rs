@@ -7,15 +7,21 @@ use crate::{
     domain::{
         Assessment, CampaignId, Desired, EvidenceState, ReportStatus, Verdict, VerdictSource,
     },
-    enrich,
+    enrich::lookups::questions,
     jobs::{self, JobError},
-    message::{self, Fingerprint, Limits, Untrusted},
+    message::Fingerprint,
     remediation,
     store::{Rows, StoreError, campaign::Campaign, event::Event},
     verdict,
 };
 
-use super::{case::Case, findings, thank};
+use super::{
+    case::Case,
+    dissect::dissect,
+    findings,
+    lookups::{self, Enrichment},
+    reassess, thank,
+};
 
 impl Case<'_> {
     /// Takes the evidence apart and assesses it.
@@ -37,43 +43,61 @@ impl Case<'_> {
         let app = self.app;
         let received = self.submission.message_received_at;
         let now = self.now();
-        let config = app.config.clone();
-        // Parsing hostile mail is work for a thread of its own: a slow message
-        // must not hold up the others.
-        let (parsed, observables, assessment) = tokio::task::spawn_blocking(move || {
-            let parsed = message::parse(&raw, &Limits::default());
-            let observables = enrich::observables(&parsed);
-            let facts = verdict::Facts {
-                organisation_domains: config.organisation.domains.clone(),
-                trusted_authserv_ids: config.policy.trusted_authserv_ids.clone(),
-                received,
-                now,
-                ..verdict::Facts::default()
-            };
-            let assessment = verdict::assess(&parsed, &observables, &facts, &config.policy);
-            (parsed, observables, assessment)
-        })
-        .await
-        .map_err(|_| JobError::Retry {
-            reason: "the message could not be taken apart".to_owned(),
-            after: None,
-            counts: true,
-        })?;
+        let id = self.submission.id;
+        let message = dissect(app, raw.clone(), received).await?;
+        let evaluated = lookups::authenticate(app, id, &raw, &message).await?;
+
+        let mut all = message.observables.clone();
+        all.extend(message.inside.iter().cloned());
+        let whole = name.map(|sha256| (raw, sha256));
+        let asked = questions(&all, &app.config.organisation.domains, whole);
+        let sender = message.parsed.author().map(|author| author.address.clone());
+        let known = Enrichment::of(self.submission.enrichment.as_ref());
+        let patience = if self.submission.assessment.is_some() {
+            lookups::AFTER_VERDICT
+        } else {
+            lookups::BEFORE_VERDICT
+        };
+        let mut known = lookups::ask(app, id, &asked, known, patience).await?;
+        known.history = lookups::history(app, id, sender.as_deref()).await?;
+
+        let facts = verdict::Facts {
+            organisation_domains: app.config.organisation.domains.clone(),
+            trusted_authserv_ids: app.config.policy.trusted_authserv_ids.clone(),
+            received,
+            now,
+            files: message.files.clone(),
+            answers: known.answers.clone(),
+            ..verdict::Facts::default()
+        };
+        let mut assessment = verdict::assess(
+            &message.parsed,
+            &message.observables,
+            &facts,
+            &app.config.policy,
+        );
+        assessment.awaited = known.awaited.keys().cloned().collect();
 
         let trusted = &app.config.policy.trusted_authserv_ids;
-        let kept = findings::of(&parsed, &observables, trusted);
+        let kept = findings::of(&message, &all, evaluated.as_ref(), trusted);
         self.submission.findings = serde_json::to_value(kept).ok();
-        self.submission.fingerprint = serde_json::to_value(Fingerprint::of(&parsed)).ok();
-        self.submission.subject = Some(parsed.subject.neutral(500));
-        self.submission.sender = parsed
-            .author()
-            .map(|p| Untrusted::new(p.address.clone()).exposed().clone());
+        self.submission.fingerprint = serde_json::to_value(Fingerprint::of(&message.parsed)).ok();
+        self.submission.subject = Some(message.parsed.subject.neutral(500));
+        self.submission.sender = sender;
         self.submission.assessment = Some(self.within_limits(assessment));
+        self.submission.enrichment = serde_json::to_value(&known).ok();
         let event = Event::new("enriched", now).with(serde_json::json!({
-            "observables": observables.len(),
-            "defects": parsed.defects.len(),
+            "observables": all.len(),
+            "files": message.files.len(),
+            "defects": message.parsed.defects.len(),
+            "answers": known.answers.len(),
+            "awaited": known.awaited.keys().collect::<Vec<_>>(),
         }));
-        self.save(Some(event)).await?;
+        let again = (!known.awaited.is_empty() && self.lease.kind != jobs::ENRICH)
+            .then(|| reassess::next_time(self.submission.created_at, now))
+            .flatten();
+        self.save_and(Some(event), again.map(|at| jobs::enrich(id, at)))
+            .await?;
         Ok(())
     }
 

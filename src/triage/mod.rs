@@ -7,13 +7,17 @@
 
 mod case;
 mod directory;
+mod dissect;
 mod evidence;
 mod findings;
 mod judge;
 pub mod letter;
+pub mod lookups;
 pub mod overturn;
+mod reassess;
 pub mod thank;
 
 pub use case::Triage;
 pub use directory::Directory;
 pub use letter::Letters;
+pub use reassess::Reassess;

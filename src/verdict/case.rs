@@ -3,9 +3,7 @@
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{Facts, brands::BRANDS, lure};
-use crate::message::{
-    LinkFacts, LinkPlace, Observable, ParsedMessage, Person, Untrusted, registrable, words,
-};
+use crate::message::{LinkFacts, Observable, ParsedMessage, Person, Untrusted, registrable, words};
 
 /// Words of a text that are weighed.
 const MAX_WORDS: usize = 4_000;
@@ -124,7 +122,7 @@ impl<'m> Case<'m> {
         let ways = observables
             .iter()
             .filter_map(|o| o.link.as_ref().map(|facts| (o, facts)))
-            .filter(|(_, facts)| facts.place != LinkPlace::Load)
+            .filter(|(_, facts)| facts.place.followed())
             .take(500)
             .map(|(o, facts)| Way {
                 url: &o.value,

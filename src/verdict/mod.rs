@@ -4,7 +4,7 @@
 //! [`Assessment`] out. Each rule finds one thing and says it in plain words; its
 //! weight is a log-odds measured on labelled mail (see `weights.rs`). What a
 //! sender can write at will (list headers, references) can lower the score only so
-//! far. The room may use `message`, `config`, `clock` and `domain`.
+//! far. The room may use `file`, `message`, `config`, `clock` and `domain`.
 
 mod brands;
 mod case;
@@ -18,7 +18,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     config::policy::Policy,
-    domain::{Assessment, Signal, Verdict},
+    domain::{Assessment, Signal, SourceAnswer, Verdict},
+    file::{FileKind, FileReport, NoteKind, Stop},
     message::{Defect, Fingerprint, Observable, ParsedMessage},
 };
 use case::Case;
@@ -46,6 +47,10 @@ pub struct Facts {
     /// Whether the provider says that the sender is one of the organisation's own,
     /// signed in.
     pub internal_sender: bool,
+    /// The message's files, taken apart.
+    pub files: Vec<FileReport>,
+    /// What sources outside say of its observables.
+    pub answers: Vec<SourceAnswer>,
 }
 
 /// Judges a message. On anything it cannot read the outcome is a person's look,
@@ -80,6 +85,7 @@ pub fn assess(
         rules_version: RULES_VERSION.to_owned(),
         may_pull: hold_reason.is_none(),
         hold_reason,
+        awaited: Vec::new(),
     }
 }
 
@@ -118,7 +124,7 @@ fn conclude(case: &Case<'_>, malice: f64, spam: f64, policy: &Policy) -> Verdict
     if malice >= policy.suspicious_from {
         return Verdict::Suspicious;
     }
-    if message.ambiguous() {
+    if message.ambiguous() || unread(&case.facts.files).is_some() {
         return Verdict::Unknown;
     }
     let found = |id: &str| case.findings.iter().any(|f| f.id == id);
@@ -140,6 +146,7 @@ fn class(id: &str) -> &'static str {
         "link" => "links",
         "lure" | "subject" | "sales" => "language",
         "file" => "attachments",
+        "source" => "reputation",
         _ => "structure",
     }
 }
@@ -169,6 +176,7 @@ fn evidence_classes(signals: &[Signal]) -> usize {
         "language",
         "attachments",
         "structure",
+        "reputation",
     ]
     .iter()
     .filter(|class| {
@@ -203,6 +211,25 @@ fn doubt(message: &ParsedMessage, signals: &[Signal], policy: &Policy) -> Option
         .then(|| "it holds too little text to be recognised where it was forwarded".to_owned())
 }
 
+/// The first file that was not looked into, in words: it may hold anything, so a
+/// message with it is never called clean.
+fn unread(files: &[FileReport]) -> Option<String> {
+    files.iter().flat_map(FileReport::all).find_map(|file| {
+        let stop = file.stops.iter().find(|stop| {
+            // more of the same than is kept, or a picture that holds a code at most
+            let picture = **stop == Stop::Unsupported && file.kind == FileKind::Pdf;
+            !picture && !matches!(stop, Stop::Kept | Stop::Pixels | Stop::Pictures)
+        });
+        let locked = file.notes.iter().any(|n| n.kind == NoteKind::Encrypted);
+        let why = match stop {
+            Some(stop) => stop.words(),
+            None if locked => "it is encrypted",
+            None => return None,
+        };
+        Some(format!("{} is not fully analysed: {why}", file.place))
+    })
+}
+
 const AMBIGUOUS: &str = "its form is ambiguous: mail programs may show something else";
 
 /// Why policy may not pull by itself; `None` when it may.
@@ -215,6 +242,11 @@ fn hold(
 ) -> Option<String> {
     if message.ambiguous() {
         return Some(AMBIGUOUS.to_owned());
+    }
+    if verdict == Verdict::Unknown
+        && let Some(why) = unread(&facts.files)
+    {
+        return Some(why);
     }
     if verdict != Verdict::Malicious {
         return Some(format!("judged {verdict}, not malicious"));

@@ -13,7 +13,7 @@ fn facts() -> Facts {
         trusted_authserv_ids: vec!["mx.northwind.example".into()],
         received: Some(now - TimeDelta::days(1)),
         now,
-        internal_sender: false,
+        ..Facts::default()
     }
 }
 

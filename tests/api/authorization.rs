@@ -69,6 +69,7 @@ async fn the_documents_operations_are_these() {
     GET /api/v1/reports/{id}
     GET /api/v1/submissions
     GET /api/v1/submissions/{id}
+    GET /api/v1/submissions/{id}/indicators
     GET /api/v1/submissions/{id}/raw
     POST /api/v1/submissions/{id}/verdict
     GET /healthz

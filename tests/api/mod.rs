@@ -107,6 +107,8 @@ impl Api {
         let mut config = Config::parse(&text).expect("valid");
         change(&mut config);
         let clock: SharedClock = Arc::new(SystemClock);
+        let mut config = config;
+        config.files.program = Some(env!("CARGO_BIN_EXE_unhook").into());
         let app = start::build_app(config, SharedClock::clone(&clock), None)
             .await
             .expect("built");

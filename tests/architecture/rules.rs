@@ -36,8 +36,9 @@ const LAYERS: &[&[&str]] = &[
     &["intake", "triage", "remediation", "analyze"],
     &["app"],
     &["jobs"],
-    &["store", "mailbox", "notify", "enrich"],
+    &["store", "mailbox", "notify", "enrich", "sandbox"],
     &["verdict"],
+    &["file"],
     &["message"],
     &["config", "clock", "domain", "strict_json"],
 ];

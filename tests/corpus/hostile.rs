@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
@@ -12,25 +13,29 @@ use unhook::{
     config::policy::Policy,
     domain::Verdict,
     message::{Defect, Fingerprint, Limits, compare, parse},
+    sandbox::Sandbox,
 };
 
-use super::shared::folder;
+use super::shared::{folder, sandbox};
 
 /// Far above what any input needs in an unoptimised build on a busy machine;
 /// quadratic work on the largest of these inputs takes hours.
 const MOST_TIME: Duration = Duration::from_secs(60);
 
+/// One for all tests of this file.
+static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| sandbox(2));
+
 fn judge(name: &str, bytes: &[u8]) -> AnalyzeLine {
     let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
     let start = Instant::now();
-    let line = analyze_bytes(name, bytes, &Policy::default(), now);
+    let line = analyze_bytes(name, bytes, &Policy::default(), Some(&SANDBOX), now);
     let message = parse(bytes, &Limits::default());
     let print = Fingerprint::of(&message);
     let _ = compare(&print, &print);
     let took = start.elapsed();
     assert!(took < MOST_TIME, "{name} took {took:?}");
     assert_eq!(line.error, None);
-    assert!(line.observables.len() <= 2_000, "{name}");
+    assert!(line.observables.len() <= 4_000, "{name}");
     serde_json::to_string(&line).unwrap();
     line
 }

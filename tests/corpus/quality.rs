@@ -9,7 +9,7 @@ use unhook::{
     domain::Verdict,
 };
 
-use super::shared::folder;
+use super::shared::{folder, sandbox};
 
 /// The share of phishing that must be condemned: 0.58 was measured with the weights
 /// of these rules, 0.56 in four-fold cross-validation with campaigns kept together.
@@ -24,6 +24,7 @@ fn malicious_is_rare_on_fine_mail_and_common_on_phishing() {
     };
     let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
     let policy = Policy::default();
+    let sandbox = sandbox(2);
     let dump = std::env::var_os("UNHOOK_DUMP");
     let mut lines = String::new();
     let mut table: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -43,7 +44,10 @@ fn malicious_is_rare_on_fine_mail_and_common_on_phishing() {
         rows.iter()
             .map(|(file, label)| {
                 let bytes = std::fs::read(dev.join(file)).unwrap();
-                (label.clone(), analyze_bytes(file, &bytes, &policy, now))
+                (
+                    label.clone(),
+                    analyze_bytes(file, &bytes, &policy, Some(&sandbox), now),
+                )
             })
             .collect()
     };

@@ -137,6 +137,8 @@ impl House {
         // as in production: this clock is moved, not waited for
         config.notify.resend_after_seconds = 900;
         change(&mut config, folder.path());
+        let mut config = config;
+        config.files.program = Some(env!("CARGO_BIN_EXE_unhook").into());
         let app = start::build_app(config, SharedClock::clone(&shared), None)
             .await
             .expect("built");

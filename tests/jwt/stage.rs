@@ -171,6 +171,8 @@ async fn start_app(section: &Value, clock: SharedClock) -> Application {
     });
     let settings = toml::to_string(&settings).expect("TOML");
     let config = Config::parse(&settings).expect("valid settings");
+    let mut config = config;
+    config.files.program = Some(env!("CARGO_BIN_EXE_unhook").into());
     let app = start::build_app(config, SharedClock::clone(&clock), None)
         .await
         .expect("the service is built");

@@ -120,6 +120,8 @@ impl Stage {
     pub async fn open(config: Config, observer: Option<CommitObserver>) -> Self {
         let ahead = Ahead::default();
         let clock: SharedClock = Arc::new(ahead.clone());
+        let mut config = config;
+        config.files.program = Some(env!("CARGO_BIN_EXE_unhook").into());
         let app = start::build_app(config, SharedClock::clone(&clock), observer)
             .await
             .expect("the service is built");

@@ -66,6 +66,14 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
             web::get().to(submission::download::show),
         )
         .route(
+            "/submissions/{id}/indicators.csv",
+            web::get().to(submission::export::csv),
+        )
+        .route(
+            "/submissions/{id}/indicators.json",
+            web::get().to(submission::export::json),
+        )
+        .route(
             "/submissions/{id}/verdict",
             web::post().to(submission::actions::set_verdict),
         )

@@ -134,3 +134,102 @@ proptest::proptest! {
         let _ = parse(parts.join("\n").as_bytes(), &Limits::default());
     }
 }
+
+#[test]
+fn character_sets_of_the_world() {
+    for (charset, bytes, text) in [
+        ("gbk", &b"\xc4\xe3\xba\xc3"[..], "你好"),
+        ("gb2312", b"\xc4\xe3\xba\xc3", "你好"),
+        ("big5", b"\xa7A\xa6n", "你好"),
+        ("iso-2022-jp", b"\x1b$B$3$s\x1b(B ok", "こん ok"),
+        ("shift_jis", b"\x82\xb1\x82\xf1", "こん"),
+        ("euc-kr", b"\xbe\xc8", "안"),
+        ("koi8-r", b"\xf0\xd2\xc9", "При"),
+        ("windows-1251", b"\xcf\xf0\xe8", "При"),
+        ("windows-1252", b"\x80 \x93x\x94", "€ “x”"),
+        ("windows-1256", b"\xe3", "م"),
+        ("utf-16le", b"h\0i\0", "hi"),
+        ("utf-16be", b"\0h\0i", "hi"),
+        ("utf-7", b"+ADw-script+AD4-", "+ADw-script+AD4-"),
+    ] {
+        let mut raw = format!("From: a@b.example\nContent-Type: text/plain; charset={charset}\n\n")
+            .into_bytes();
+        raw.extend_from_slice(bytes);
+        let m = parse(&raw, &Limits::default());
+        assert_eq!(m.text.unwrap().exposed().trim(), text, "{charset}");
+    }
+}
+
+#[test]
+fn flowed_text_keeps_its_links_whole() {
+    let m = read(
+        "From: a@b.example\nContent-Type: text/plain; format=flowed; delsp=yes\n\nsee https://a.example/very/ \nlong/path  \nthen\n> quoted \n> on\n-- \nme\n",
+    );
+    assert_eq!(
+        m.text.unwrap().exposed(),
+        "see https://a.example/very/long/path then\n> quotedon\n-- \nme\n"
+    );
+}
+
+#[test]
+fn forms_are_recognised() {
+    let m = read(
+        "From: a@b.example\nContent-Type: multipart/signed; protocol=\"application/pgp-signature\"; boundary=s\n\n--s\nContent-Type: text/plain\n\n-----BEGIN PGP MESSAGE-----\n--s\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\n\nx\n--s\nContent-Type: application/ms-tnef; name=winmail.dat\n\nx\n--s\nContent-Type: text/calendar; method=REQUEST\n\nBEGIN:VCALENDAR\nORGANIZER:mailto:o@evil.example\nEND:VCALENDAR\n--s\n\nbegin 644 a.exe\n#35H \n`\nend\n--s--\nlater https://epi.example/\n",
+    );
+    assert_eq!(
+        m.protection,
+        [
+            Protection::SmimeEncrypted,
+            Protection::PgpSigned,
+            Protection::PgpInline
+        ]
+    );
+    assert_eq!(
+        m.defects,
+        [Defect::TextOutsideParts, Defect::Tnef, Defect::Uuencoded]
+    );
+    assert!(!m.ambiguous());
+    assert_eq!(m.invites.len(), 1);
+    assert_eq!(
+        m.invites[0].organizer.as_ref().unwrap().address,
+        "o@evil.example"
+    );
+    assert_eq!(m.attachments.len(), 3);
+    assert_eq!(m.readings[0].how, "epilogue");
+}
+
+#[test]
+fn files_are_handed_out_with_the_places_of_their_attachments() {
+    let inner = |name: &str| {
+        format!(
+            "Content-Type: application/x; name={name}\nContent-Disposition: attachment; filename={name}\nContent-Transfer-Encoding: base64\n\naGk=\n"
+        )
+    };
+    let raw = format!(
+        "From: a@x.example\nContent-Type: multipart/mixed; boundary=o\n\n--o\n{}--o\nContent-Type: message/rfc822\n\nSubject: one\nContent-Type: multipart/mixed; boundary=p\n\n--p\n{}--p\nContent-Type: message/rfc822\n\nSubject: two\n{}\n--p--\n--o--\n",
+        inner("top.bin"),
+        inner("first.bin"),
+        inner("second.bin"),
+    );
+    let (message, files) = parse_with_files(raw.as_bytes(), &Limits::default());
+    assert_eq!(message, parse(raw.as_bytes(), &Limits::default()));
+    let shape: Vec<_> = files
+        .iter()
+        .map(|f| {
+            (
+                f.place.as_str(),
+                f.name.as_deref().unwrap(),
+                f.bytes.as_slice(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        shape,
+        [
+            ("attachment:0", "top.bin", b"hi".as_slice()),
+            ("nested:0/attachment:0", "first.bin", b"hi"),
+            ("nested:1/attachment:0", "second.bin", b"hi"),
+        ]
+    );
+    assert_eq!(files[0].claimed, "application/x");
+}

@@ -2,8 +2,10 @@
 
 mod authentication;
 mod content;
+mod inside;
 mod links;
 mod sender;
+mod sources;
 mod structure;
 
 use super::case::Case;
@@ -14,5 +16,7 @@ pub(super) fn run(case: &mut Case<'_>) {
     sender::run(case);
     links::run(case);
     content::run(case);
+    inside::run(case);
+    sources::run(case);
     structure::run(case);
 }

@@ -16,7 +16,7 @@ use crate::{
         known,
         problem::Document,
     },
-    store::event::Event,
+    store::{egress::Egress, event::Event},
 };
 
 /// A submission with everything that is known of it. All texts of the message
@@ -41,9 +41,15 @@ pub(in crate::http) struct SubmissionDetail {
     /// The assessment: verdict, score, and the signals with their evidence.
     #[schema(value_type = Option<Object>)]
     assessment: Option<Assessment>,
-    /// Observables, headers and defects.
+    /// Observables, headers, structure, Received path, authentication, files, defects.
     #[schema(value_type = Option<Object>)]
     findings: Option<serde_json::Value>,
+    /// What sources outside answered, what they owe, and the sender's history.
+    #[schema(value_type = Option<Object>)]
+    enrichment: Option<serde_json::Value>,
+    /// Everything that was sent out because of this message, oldest first.
+    #[schema(value_type = Vec<Object>)]
+    egress: Vec<Egress>,
     /// Who reported it, oldest first.
     report_list: Vec<ReportOfSubmission>,
     /// The reporters' own copies that are held.
@@ -78,6 +84,7 @@ pub(in crate::http) async fn read(
     let reports = rows.reports_of(found.id).await?;
     let pulls = rows.pulls_of_submission(found.id).await?;
     let timeline = rows.timeline(Some(found.id), found.campaign).await?;
+    let egress = rows.egress_of(found.id).await?;
     let assessment = known::assessment(&found).cloned();
     Ok(web::Json(SubmissionDetail {
         summary: SubmissionSummary::from(&found),
@@ -89,6 +96,8 @@ pub(in crate::http) async fn read(
         upload_sha256: found.upload_sha256,
         assessment,
         findings: found.findings,
+        enrichment: found.enrichment,
+        egress,
         report_list: reports.into_iter().map(Into::into).collect(),
         pulls: pulls.iter().map(PullView::from).collect(),
         timeline,

@@ -13,7 +13,7 @@ use crate::{
         text::Plain,
         timeline::Names,
     },
-    store::{pull::PullCounts, report::Report, submission::Submission},
+    store::{egress::Egress, pull::PullCounts, report::Report, submission::Submission},
 };
 
 fn signal(w: &Words, id: &str, class: &str, evidence: &str, place: &str, weight: f64) -> Signal {
@@ -82,6 +82,7 @@ fn assessment(w: &Words, verdict: Verdict, score: f64) -> Assessment {
         ],
         rules_version: w.say("2026.11-3"),
         may_pull: verdict == Verdict::Malicious,
+        awaited: Vec::new(),
         hold_reason: (verdict == Verdict::Suspicious)
             .then(|| w.say("only one evidence class speaks for malice; policy wants two")),
     }
@@ -272,12 +273,108 @@ fn findings(w: &Words) -> serde_json::Value {
             {"kind": s("url"), "value": s("https://cdn.fastmail-relay.example/logo/northwind.png"), "defanged": s("hxxps://cdn[.]fastmail-relay[.]example/logo/northwind.png"), "place": s("body:html")},
             {"kind": s("sha256"), "value": s("9f2feb0f1ef425b292f2f94bb8482494df430413ac45a2d2a1c1a0d3b3a8f5c1"), "place": s("attachment:1")},
         ],
-        "attachments": [
-            {"name": s("payroll-form.html"), "content_type": s("text/html"), "size": 18_412, "sha256": s("9f2feb0f1ef425b292f2f94bb8482494df430413ac45a2d2a1c1a0d3b3a8f5c1")},
-            {"name": s("northwind.png"), "content_type": s("image/png"), "size": 7_204, "sha256": s("2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae")},
+        "evaluated": {"spf": s("softfail"), "dkim": s("none"), "dmarc": s("fail"), "arc": s("none"), "note": s("Keys and policies are today\u{2019}s.")},
+        "protection": [s("pgp_signed")],
+        "structure": [
+            {"depth": 0, "media_type": s("multipart/mixed"), "size": 48_000},
+            {"depth": 1, "media_type": s("text/html"), "size": 20_400, "encoding": s("quoted-printable")},
+            {"depth": 1, "media_type": s("application/zip"), "name": s("payroll.zip"), "size": 24_600, "encoding": s("base64"), "disposition": s("attachment")},
+        ],
+        "received": {
+            "hops": [
+                {"from": s("mx.northwind.example [192.0.2.8]"), "by": s("mail.northwind.example"), "with": s("ESMTPS"), "at": s("2026-11-22T08:29:58Z"), "trusted": true},
+                {"from": s("unknown [203.0.113.44]"), "by": s("mx.northwind.example"), "with": s("ESMTP"), "at": s("2026-11-22T08:29:55Z"), "trusted": true, "border": true},
+                {"from": s("localhost [127.0.0.1]"), "by": s("payroll.northwind.example"), "with": s("HTTP"), "at": s("2026-11-22T11:02:00Z"), "oddities": [s("2 hours later than its arrival")]},
+            ],
+            "sending_ip": s("203.0.113.44"),
+            "helo": s("payroll.northwind.example"),
+            "oddities": [s("the Date header lies 30 hours before its arrival")],
+        },
+        "files": [
+            {"place": "attachment:0", "name": s("payroll.zip"), "kind": s("zip"), "claimed": s("application/zip"), "size": 18_412,
+             "hashes": {"sha256": s("9f2feb0f1ef425b292f2f94bb8482494df430413ac45a2d2a1c1a0d3b3a8f5c1"), "md5": s("9e107d9d372bb6826bd81d3542a419d6")},
+             "members": [{"place": "attachment:0/0", "name": s("form.pdf.js"), "kind": s("script"), "size": 812, "hashes": {},
+                          "notes": [{"kind": s("double_extension"), "detail": s("form.pdf.js")}],
+                          "rules": [{"file": s("own"), "rule": s("script_dropper"), "description": s("A script that fetches a program")}]}]},
+            {"place": "attachment:1", "name": s("scan.rar"), "kind": s("rar"), "size": 7_204, "hashes": {}, "stops": [s("no reader is at hand for its form")]},
         ],
         "defects": [s("date_in_the_future"), s("boundary_not_closed")],
     })
+}
+
+fn enrichment(w: &Words) -> serde_json::Value {
+    let s = |plain: &str| w.say(plain);
+    let answer = |source: &str, kind: &str, value: &str, reputation: &str, words: &str| {
+        json!({
+            "source": s(source), "kind": kind, "value": s(value), "reputation": reputation,
+            "words": s(words), "details": {"threat": s("phishing")},
+            "asked_at": before(1_100), "cached": false,
+        })
+    };
+    json!({
+        "answers": [
+            answer("threatfox", "domain", "northwlnd-payroll.example", "bad", "phishing, confidence 75"),
+            answer("rdap", "domain", "northwlnd-payroll.example", "facts", "registered 3 days ago"),
+            answer("rspamd", "message", "d7a8fbb3", "doubtful", "add header, score 9.1 of 15"),
+        ],
+        "awaited": {"urlhaus": s("it is not reachable: no answer in time")},
+        "history": {"messages": 2, "reports": 5, "first_reported_at": before(90_000),
+                    "last_reported_at": before(9_000), "verdicts": [[s("malicious"), 2]]},
+        "asked_at": before(1_100),
+    })
+}
+
+fn egress(w: &Words) -> Vec<Egress> {
+    let line =
+        |n: u128, source: &str, to: &str, payload: &str, state: &str, outcome: Option<&str>| {
+            Egress {
+                id: id(n),
+                submission: id(10),
+                source: w.say(source),
+                kind: "domain".to_owned(),
+                value: w.say("northwlnd-payroll.example"),
+                sent_to: w.say(to),
+                payload: w.say(payload),
+                state: state.to_owned(),
+                outcome: outcome.map(|words| w.say(words)),
+                asked_at: before(1_100),
+                answered_at: outcome.map(|_| before(1_099)),
+            }
+        };
+    vec![
+        line(
+            70,
+            "threatfox",
+            "POST https://threatfox-api.abuse.ch/api/v1/",
+            "{\"query\":\"search_ioc\",\"search_term\":\"northwlnd-payroll.example\"}",
+            "answered",
+            Some("bad: phishing, confidence 75"),
+        ),
+        line(
+            71,
+            "rdap",
+            "GET https://rdap.org/domain/northwlnd-payroll.example",
+            "",
+            "answered",
+            Some("facts: registered 3 days ago"),
+        ),
+        line(
+            72,
+            "urlhaus",
+            "POST https://urlhaus-api.abuse.ch/v1/host/",
+            "host=northwlnd-payroll.example",
+            "failed",
+            Some("it is not reachable"),
+        ),
+        line(
+            73,
+            "dns",
+            "MX northwlnd-payroll.example",
+            "",
+            "asking",
+            None,
+        ),
+    ]
 }
 
 fn report(w: &Words, n: u128, who: &str, client: ReportClient, comment: &str, age: i64) -> Report {
@@ -313,6 +410,7 @@ pub(in crate::http::console) fn submission_material(w: &Words, view: &str) -> su
         assessment.hold_reason = w.hostile.clone();
     }
     submission.findings = Some(findings(w));
+    submission.enrichment = Some(enrichment(w));
     submission.campaign = Some(id(60));
     submission.message_received_at = Some(before(1_106));
     submission.evidence_sha256 =
@@ -341,6 +439,7 @@ pub(in crate::http::console) fn submission_material(w: &Words, view: &str) -> su
         }),
         events: events::events(w),
         names: events::names(w),
+        egress: egress(w),
         view: match view {
             "rendered" => View::Rendered,
             "source" => View::Source(Plain::block(&w.say(SOURCE), 40_000)),
@@ -364,6 +463,7 @@ pub(in crate::http::console) fn pending_material(w: &Words) -> submission::Mater
         campaign: None,
         events: events::events(w).into_iter().take(1).collect(),
         names: Names::new(),
+        egress: Vec::new(),
         view: View::None("The message has not been fetched yet. This page looks again by itself."),
     }
 }
@@ -393,6 +493,7 @@ pub(in crate::http::console) fn missing_material(
         campaign: None,
         events: events::events(w).into_iter().take(1).collect(),
         names: events::names(w),
+        egress: Vec::new(),
         view: if uploaded {
             View::Text(Plain::defanged_block(&w.say(TEXT), 40_000))
         } else {

@@ -3,10 +3,14 @@
 
 use serde_json::Value;
 
-use super::super::{
-    chip::Chip,
-    text::{Plain, octets},
+use super::{
+    super::{
+        chip::Chip,
+        text::{Plain, octets},
+    },
+    sources::AnswerRow,
 };
+use crate::domain::{AskedKind, SourceAnswer};
 
 /// A header.
 pub struct HeaderRow {
@@ -30,23 +34,29 @@ pub struct ObservableRow {
     pub kind: Plain,
     /// The defanged value.
     pub value: Plain,
-    /// Where it stands in the message.
-    pub place: Plain,
+    /// Every place in the message where it stands.
+    pub places: Vec<Plain>,
+    /// What is remarkable about it: wrapped, private, disguised.
+    pub marks: Vec<Plain>,
+    /// What sources outside say of it.
+    pub answers: Vec<AnswerRow>,
 }
 
-/// A file.
-pub struct AttachmentRow {
-    /// Its name.
-    pub name: Plain,
+/// What the message is built of.
+pub struct PartRow {
+    /// How deep it lies, 0 to 8; deeper ones are drawn at 8.
+    pub depth: usize,
     /// The type it claims.
     pub kind: Plain,
+    /// Its name.
+    pub name: Plain,
     /// Its size.
     pub size: String,
-    /// SHA-256.
-    pub sha256: Plain,
+    /// Transfer encoding and disposition.
+    pub how: Plain,
 }
 
-fn list<'v>(findings: &'v Value, name: &str) -> &'v [Value] {
+pub(super) fn list<'v>(findings: &'v Value, name: &str) -> &'v [Value] {
     findings
         .get(name)
         .and_then(Value::as_array)
@@ -54,7 +64,7 @@ fn list<'v>(findings: &'v Value, name: &str) -> &'v [Value] {
         .unwrap_or_default()
 }
 
-fn words(value: Option<&Value>) -> String {
+pub(super) fn words(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
@@ -105,42 +115,124 @@ pub fn authentication(findings: &Value) -> Vec<Authentication> {
         .collect()
 }
 
-/// At most 100.
-pub fn observables(findings: &Value) -> Vec<ObservableRow> {
+/// The outcome of our own checks, or why there were none.
+pub fn evaluated(findings: &Value) -> (Vec<Authentication>, Plain) {
+    let own = findings.get("evaluated").unwrap_or(&Value::Null);
+    let rows = [
+        ("spf", "SPF"),
+        ("dkim", "DKIM"),
+        ("dmarc", "DMARC"),
+        ("arc", "ARC"),
+    ]
+    .into_iter()
+    .filter(|(key, _)| own.get(key).is_some_and(Value::is_string))
+    .map(|(key, name)| Authentication {
+        name,
+        chip: Chip::authentication(&words(own.get(key))),
+    })
+    .collect();
+    (rows, Plain::line(&words(own.get("note")), 300))
+}
+
+/// At most 200.
+pub fn observables(findings: &Value, answers: &[SourceAnswer]) -> Vec<ObservableRow> {
     let rows = list(findings, "observables")
         .iter()
-        .take(100)
+        .take(200)
         .map(|observable| {
-            let value = words(
+            let raw = words(observable.get("value"));
+            let shown = words(
                 observable
                     .get("defanged")
                     .or_else(|| observable.get("value")),
             );
+            let kind = words(observable.get("kind"));
+            let mut places: Vec<Plain> = list(observable, "places")
+                .iter()
+                .take(8)
+                .map(|place| Plain::line(&words(Some(place)), 80))
+                .collect();
+            if places.is_empty() {
+                places.push(Plain::line(&words(observable.get("place")), 80));
+            }
             ObservableRow {
-                kind: Plain::line(&words(observable.get("kind")).replace('_', " "), 30),
-                value: Plain::defanged(&value, 600),
-                place: Plain::line(&words(observable.get("place")), 80),
+                answers: answers
+                    .iter()
+                    .filter(|answer| concerns(answer, &kind, &raw))
+                    .take(20)
+                    .map(AnswerRow::of)
+                    .collect(),
+                marks: marks(observable),
+                kind: Plain::line(&kind.replace('_', " "), 30),
+                value: Plain::defanged(&shown, 600),
+                places,
             }
         });
     rows.collect()
 }
 
-/// At most 50.
-pub fn attachments(findings: &Value) -> Vec<AttachmentRow> {
-    let rows = list(findings, "attachments")
-        .iter()
-        .take(50)
-        .map(|attachment| AttachmentRow {
-            name: Plain::line(&words(attachment.get("name")), 200),
-            kind: Plain::line(&words(attachment.get("content_type")), 100),
-            size: attachment
-                .get("size")
-                .and_then(Value::as_u64)
-                .map(octets)
-                .unwrap_or_default(),
-            sha256: Plain::line(&words(attachment.get("sha256")), 64),
-        });
+/// Whether an answer is about this observable.
+fn concerns(answer: &SourceAnswer, kind: &str, value: &str) -> bool {
+    if answer.value == value {
+        let same = match answer.kind {
+            AskedKind::Sha256 => "hash",
+            other => other.as_str(),
+        };
+        return same == kind;
+    }
+    // what is known of a link's host stands with the link
+    answer.kind == AskedKind::Host
+        && kind == "url"
+        && url::Url::parse(value).is_ok_and(|url| url.host_str() == Some(answer.value.as_str()))
+}
+
+fn marks(observable: &Value) -> Vec<Plain> {
+    let mut marks = Vec::new();
+    let mut mark = |words: String| marks.push(Plain::line(&words, 120));
+    if let Some(by) = observable.get("wrapped_by").filter(|v| !v.is_null())
+        && !words(Some(by)).is_empty()
+    {
+        mark(format!("unwrapped from {}", words(Some(by))));
+    }
+    if observable.get("defanged_in_text") == Some(&Value::Bool(true)) {
+        mark("was written defanged".to_owned());
+    }
+    if let Some(why) = observable.get("private").and_then(Value::as_str) {
+        mark(format!("never sent out: {}", why.replace('_', " ")));
+    }
+    if let Some(unicode) = observable.get("looks_like").and_then(Value::as_str) {
+        mark(format!("reads as {unicode}"));
+    }
+    if let Some(shown) = observable.get("shown_host").and_then(Value::as_str) {
+        mark(format!("its text shows {}", shown.replace('.', "[.]")));
+    }
+    marks
+}
+
+/// At most 200.
+pub fn structure(findings: &Value) -> Vec<PartRow> {
+    let rows = list(findings, "structure").iter().take(200).map(|part| {
+        let number = |name| part.get(name).and_then(Value::as_u64);
+        let how = [words(part.get("encoding")), words(part.get("disposition"))];
+        let how: Vec<String> = how.into_iter().filter(|w| !w.is_empty()).collect();
+        PartRow {
+            depth: usize::try_from(number("depth").unwrap_or_default())
+                .unwrap_or_default()
+                .min(8),
+            kind: Plain::line(&words(part.get("media_type")), 120),
+            name: Plain::line(&words(part.get("name")), 200),
+            size: number("size").map(octets).unwrap_or_default(),
+            how: Plain::line(&how.join(", "), 80),
+        }
+    });
     rows.collect()
+}
+
+/// Signatures and encryption around it.
+pub fn protection(findings: &Value) -> Vec<Plain> {
+    let all = list(findings, "protection").iter().take(10);
+    all.map(|one| Plain::line(&words(Some(one)).replace('_', " "), 60))
+        .collect()
 }
 
 /// What is wrong with the message's form.
@@ -160,12 +252,46 @@ mod tests {
             serde_json::json!(null),
             serde_json::json!([1, 2]),
             serde_json::json!({"headers": 3, "authentication": "pass", "observables": {"a": 1},
-                               "attachments": [null, 7, {"size": -1}], "defects": [{}, [["x"]]]}),
+                               "structure": [null, 7, {"size": -1}], "evaluated": [1],
+                               "defects": [{}, [["x"]]]}),
         ] {
             let _ = headers(&findings);
             assert!(authentication(&findings).is_empty());
-            assert!(observables(&findings).is_empty());
-            let _ = (attachments(&findings), defects(&findings));
+            assert!(evaluated(&findings).0.is_empty());
+            assert!(observables(&findings, &[]).is_empty());
+            let _ = (structure(&findings), defects(&findings));
         }
+    }
+
+    #[test]
+    fn an_observable_shows_its_places_and_what_sources_say() {
+        let findings = serde_json::json!({"observables": [
+            {"kind": "url", "value": "https://a.example/x", "defanged": "hxxps://a[.]example/x",
+             "places": ["body:html", "body:text"], "private": "unsubscribe"},
+        ]});
+        let answer = |kind, value: &str| SourceAnswer {
+            source: "urlhaus".to_owned(),
+            kind,
+            value: value.to_owned(),
+            reputation: crate::domain::Reputation::Bad,
+            words: "malware".to_owned(),
+            details: std::collections::BTreeMap::new(),
+            asked_at: chrono::DateTime::UNIX_EPOCH,
+            cached: false,
+        };
+        let answers = [
+            answer(AskedKind::Url, "https://a.example/x"),
+            answer(AskedKind::Host, "a.example"),
+            answer(AskedKind::Host, "b.example"),
+            answer(AskedKind::Domain, "https://a.example/x"),
+        ];
+        let rows = observables(&findings, &answers);
+        let row = rows.first().expect("a row");
+        assert_eq!(row.places.len(), 2);
+        assert_eq!(row.answers.len(), 2);
+        assert_eq!(
+            row.marks.first().map(Plain::as_str),
+            Some("never sent out: unsubscribe")
+        );
     }
 }

@@ -5,8 +5,12 @@ pub(super) mod actions;
 pub(super) mod body;
 pub(super) mod download;
 mod evidence;
+pub(super) mod export;
+mod files;
 pub(super) mod frame;
 pub(super) mod pulls;
+mod route;
+mod sources;
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -15,8 +19,11 @@ use serde::Deserialize;
 
 use self::{
     body::View,
-    evidence::{AttachmentRow, Authentication, HeaderRow, ObservableRow},
+    evidence::{Authentication, HeaderRow, ObservableRow, PartRow},
+    files::FileRow,
     pulls::PullRow,
+    route::Route,
+    sources::{AnswerRow, AwaitedRow, EgressRow},
 };
 use super::{
     campaign::key_names,
@@ -36,11 +43,13 @@ use crate::{
     domain::{Signal, SubmissionId, Verdict, VerdictSource},
     http::known::{self, Ground},
     store::{
+        egress::Egress,
         event::Event,
         pull::{Pull, PullCounts},
         report::Report,
         submission::Submission,
     },
+    triage::lookups::Enrichment,
 };
 
 struct SignalRow {
@@ -92,6 +101,7 @@ pub(super) struct Material {
     pub(super) events: Vec<Event>,
     pub(super) names: Names,
     pub(super) view: View,
+    pub(super) egress: Vec<Egress>,
 }
 
 /// What the signed-in key may do on this page.
@@ -124,8 +134,17 @@ struct SubmissionPage {
     signals: Vec<SignalRow>,
     headers: Vec<HeaderRow>,
     authentication: Vec<Authentication>,
+    own_checks: Vec<Authentication>,
+    own_note: Plain,
+    route: Route,
+    structure: Vec<PartRow>,
+    protection: Vec<Plain>,
     observables: Vec<ObservableRow>,
-    attachments: Vec<AttachmentRow>,
+    whole: Vec<AnswerRow>,
+    awaited: Vec<AwaitedRow>,
+    history: Option<Plain>,
+    ledger: Vec<EgressRow>,
+    files: Vec<FileRow>,
     defects: Vec<Plain>,
     sha256: Option<String>,
     size: Option<String>,
@@ -230,12 +249,16 @@ impl SubmissionPage {
             events,
             names,
             view,
+            egress,
         } = material;
         let ground = Ground::of(&s);
         let assessment = known::assessment(&s);
         let signals = assessment.map(|a| a.signals.as_slice()).unwrap_or_default();
         let heaviest = signals.iter().map(|s| s.weight.abs()).fold(0.0, f64::max);
         let findings = s.findings.as_ref().unwrap_or(&serde_json::Value::Null);
+        let enrichment = s.enrichment.as_ref().unwrap_or(&serde_json::Value::Null);
+        let known = Enrichment::of(s.enrichment.as_ref());
+        let (own_checks, own_note) = evidence::evaluated(findings);
         let chip = Chip::verdict(s.verdict);
         let belongs = s.campaign.zip(campaign).map(|(id, pulls)| Belongs {
             path: format!("/console/campaigns/{id}"),
@@ -283,8 +306,17 @@ impl SubmissionPage {
                 .collect(),
             headers: evidence::headers(findings),
             authentication: evidence::authentication(findings),
-            observables: evidence::observables(findings),
-            attachments: evidence::attachments(findings),
+            own_checks,
+            own_note,
+            route: route::route(findings),
+            structure: evidence::structure(findings),
+            protection: evidence::protection(findings),
+            observables: evidence::observables(findings, &known.answers),
+            whole: sources::whole(&known.answers),
+            awaited: sources::awaited(enrichment),
+            history: sources::history(enrichment),
+            ledger: sources::ledger(&egress, now),
+            files: files::files(findings),
             defects: evidence::defects(findings),
             sha256: s.evidence_sha256.clone(),
             size: s
@@ -358,6 +390,7 @@ async fn gathered(
         campaign,
         events: rows.timeline(Some(id), submission.campaign).await?,
         names,
+        egress: rows.egress_of(id).await?,
         view: body::view(&signed.app.blobs, &submission, view, may.read_raw).await,
         submission,
     })

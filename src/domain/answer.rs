@@ -1,0 +1,99 @@
+//! What sources outside say of an observable.
+
+use std::{collections::BTreeMap, fmt};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// What a source can be asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskedKind {
+    /// A link, rewriters undone.
+    Url,
+    /// A host name.
+    Host,
+    /// A registrable domain.
+    Domain,
+    /// An IP address.
+    Ip,
+    /// The SHA-256 of a file.
+    Sha256,
+    /// A mail address.
+    Email,
+    /// The whole message; only for programs of the own house (rspamd, ClamAV).
+    Message,
+}
+
+impl AskedKind {
+    /// The name used in rows and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Host => "host",
+            Self::Domain => "domain",
+            Self::Ip => "ip",
+            Self::Sha256 => "sha256",
+            Self::Email => "email",
+            Self::Message => "message",
+        }
+    }
+}
+
+impl fmt::Display for AskedKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a source sees what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reputation {
+    /// Known as malicious.
+    Bad,
+    /// Something speaks against it.
+    Doubtful,
+    /// Nothing is known.
+    Unlisted,
+    /// Facts without a judgement (age, registrar, records).
+    Facts,
+    /// Known as harmless.
+    Good,
+}
+
+impl Reputation {
+    /// The name used in rows and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bad => "bad",
+            Self::Doubtful => "doubtful",
+            Self::Unlisted => "unlisted",
+            Self::Facts => "facts",
+            Self::Good => "good",
+        }
+    }
+}
+
+/// One source's answer about one value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceAnswer {
+    /// The source's name in the configuration.
+    pub source: String,
+    /// What was asked about.
+    pub kind: AskedKind,
+    /// The value that was asked about; a stranger's text. Of a message its SHA-256.
+    pub value: String,
+    /// How the source sees it.
+    pub reputation: Reputation,
+    /// In a few plain words, at most 200 characters.
+    pub words: String,
+    /// Details of the source.
+    pub details: BTreeMap<String, String>,
+    /// When the source said so.
+    pub asked_at: DateTime<Utc>,
+    /// Whether it was known from an earlier question, so that nothing was sent.
+    pub cached: bool,
+}

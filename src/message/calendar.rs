@@ -1,0 +1,141 @@
+//! Invitations: the few fields of a calendar entry (RFC 5545) that people see.
+
+use super::{Person, Untrusted};
+
+/// Bytes of a calendar file that are read.
+const MAX_BYTES: usize = 256 << 10;
+
+/// A calendar entry. All of it is the sender's own words.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Invite {
+    /// `METHOD`, upper case: `REQUEST`, `CANCEL`, `PUBLISH`.
+    pub method: Option<String>,
+    /// `ORGANIZER`.
+    pub organizer: Option<Person>,
+    /// `SUMMARY`, at most 500 characters.
+    pub summary: Option<Untrusted<String>>,
+    /// `LOCATION`, at most 500 characters: often the link to a meeting.
+    pub location: Option<Untrusted<String>>,
+    /// The whole entry with folded lines joined and escapes undone: where links
+    /// are looked for.
+    pub text: Untrusted<String>,
+}
+
+/// Reads a calendar file; `None` when it holds no entry.
+pub(super) fn read(text: &str) -> Option<Invite> {
+    let end = text.floor_char_boundary(MAX_BYTES);
+    let text = text.get(..end).unwrap_or_default();
+    let whole = unfold(text);
+    if !whole.contains("BEGIN:V") {
+        return None;
+    }
+    let mut invite = Invite::default();
+    for line in whole.lines() {
+        let Some((property, value)) = split_property(line) else {
+            continue;
+        };
+        let name = property.split(';').next().unwrap_or_default();
+        let brief = || Untrusted::new(unescape(value).chars().take(500).collect::<String>());
+        match name.to_ascii_uppercase().as_str() {
+            "METHOD" if invite.method.is_none() => {
+                invite.method = Some(
+                    value
+                        .trim()
+                        .chars()
+                        .take(20)
+                        .collect::<String>()
+                        .to_uppercase(),
+                );
+            }
+            "ORGANIZER" if invite.organizer.is_none() => {
+                let address = value.trim();
+                let address = match address.get(..7) {
+                    Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => {
+                        address.get(7..).unwrap_or_default()
+                    }
+                    _ => address,
+                };
+                let shown = property
+                    .split(';')
+                    .find_map(|p| p.strip_prefix("CN="))
+                    .map(|cn| cn.trim_matches('"'));
+                invite.organizer = Some(Person::of(Some(address), shown, 200));
+            }
+            "SUMMARY" if invite.summary.is_none() => invite.summary = Some(brief()),
+            "LOCATION" if invite.location.is_none() => invite.location = Some(brief()),
+            _ => {}
+        }
+    }
+    invite.text = Untrusted::new(unescape(&whole));
+    Some(invite)
+}
+
+/// Joins folded lines: a line that begins with a blank continues the one before.
+fn unfold(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len());
+    for line in text.lines() {
+        match line.strip_prefix([' ', '\t']) {
+            Some(more) => whole.push_str(more),
+            None => {
+                if !whole.is_empty() {
+                    whole.push('\n');
+                }
+                whole.push_str(line);
+            }
+        }
+    }
+    whole
+}
+
+/// Name with parameters, and value: the first colon outside quotation marks.
+fn split_property(line: &str) -> Option<(&str, &str)> {
+    let mut quoted = false;
+    let at = line.char_indices().find_map(|(at, c)| {
+        quoted ^= c == '"';
+        (c == ':' && !quoted).then_some(at)
+    })?;
+    Some((line.get(..at)?, line.get(at + 1..)?))
+}
+
+fn unescape(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n' | 'N') => out.push('\n'),
+            Some(other) => out.push(other),
+            None => {}
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invitation_gives_organiser_place_and_whole_links() {
+        let invite = read("BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nORGANIZER;CN=\"Pay: Roll\":MAILTO:Boss@Evil.example\r\nSUMMARY:Bonus\\, today\r\nLOCATION:https://meet.evil.example/a/very/lo\r\n ng/path\r\nDESCRIPTION:line\\nhttps://two.example/x\r\nEND:VEVENT\r\n").unwrap();
+        assert_eq!(invite.method.as_deref(), Some("REQUEST"));
+        let organizer = invite.organizer.unwrap();
+        assert_eq!(organizer.address, "boss@evil.example");
+        assert_eq!(organizer.name.unwrap().exposed(), "Pay: Roll");
+        assert_eq!(invite.summary.unwrap().exposed(), "Bonus, today");
+        assert_eq!(
+            invite.location.unwrap().exposed(),
+            "https://meet.evil.example/a/very/long/path"
+        );
+        assert!(
+            invite
+                .text
+                .exposed()
+                .contains("line\nhttps://two.example/x")
+        );
+        assert_eq!(read("hello"), None);
+    }
+}

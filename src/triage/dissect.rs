@@ -1,0 +1,68 @@
+//! A message taken apart with everything that needs no source outside: its form,
+//! its files (in their own process), its observables, the way it took.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+
+use crate::{
+    app::App,
+    enrich,
+    file::{FileReport, Given, words_that_may_be_passwords},
+    jobs::JobError,
+    message::{self, Border, Limits, Observable, ParsedMessage, Path},
+};
+
+/// One message, taken apart.
+pub(super) struct Dissected {
+    pub parsed: ParsedMessage,
+    /// What the message itself holds; the verdict rests on these.
+    pub observables: Vec<Observable>,
+    /// What its files hold.
+    pub inside: Vec<Observable>,
+    pub files: Vec<FileReport>,
+    pub path: Path,
+}
+
+/// Takes a message apart. Parsing hostile mail is work for a thread of its own: a
+/// slow message must not hold up the others. Its files go to the process that can
+/// be killed.
+pub(super) async fn dissect(
+    app: &App,
+    raw: Bytes,
+    received: Option<DateTime<Utc>>,
+) -> Result<Dissected, JobError> {
+    let organisation = &app.config.organisation;
+    let border = Border {
+        hosts: organisation.mail_hosts.clone(),
+        networks: organisation.mail_networks.clone(),
+    };
+    let (parsed, carried) =
+        apart(move || message::parse_with_files(&raw, &Limits::default())).await?;
+    let files = if carried.is_empty() {
+        Vec::new()
+    } else {
+        let passwords = words_that_may_be_passwords(parsed.visible_text());
+        let given: Vec<Given> = carried.into_iter().map(Given::from).collect();
+        app.sandbox.dissect(given, passwords).await
+    };
+    apart(move || Dissected {
+        observables: enrich::observables(&parsed),
+        inside: enrich::observables_of_files(&files, &parsed),
+        path: message::path(&parsed, &border, received),
+        parsed,
+        files,
+    })
+    .await
+}
+
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JobError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| JobError::Retry {
+            reason: "the message could not be taken apart".to_owned(),
+            after: None,
+            counts: true,
+        })
+}

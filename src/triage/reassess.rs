@@ -1,0 +1,135 @@
+//! Sources that owed an answer are asked again, and the message is assessed anew.
+//!
+//! What comes late can only make a verdict graver by itself: it starts a pull that
+//! policy allows, or calls a person. A milder assessment is noted and changes
+//! nothing that was decided; putting mail back on the word of a late source is for
+//! a person.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    app::App,
+    domain::{EvidenceState, Verdict, VerdictSource},
+    jobs::{self, JobError, Work},
+    remediation,
+    store::{StoreError, event::Event, job::Lease},
+};
+
+use super::{case::Case, lookups::Enrichment, thank};
+
+/// How long sources are asked again for one message.
+const PATIENCE: TimeDelta = TimeDelta::days(3);
+
+/// The step.
+pub struct Reassess(pub Arc<App>);
+
+#[async_trait]
+impl Work for Reassess {
+    fn kind(&self) -> &'static str {
+        jobs::ENRICH
+    }
+
+    async fn run(&self, lease: &Lease) -> Result<(), JobError> {
+        let mut case = Case::load(&self.0, lease).await?;
+        if case.submission.assessment.is_some() {
+            case.enrich().await?;
+        }
+        case.settle_anew().await
+    }
+}
+
+/// How much a verdict asks for.
+const fn gravity(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Malicious => 3,
+        Verdict::Suspicious => 2,
+        Verdict::Unknown => 1,
+        Verdict::Spam | Verdict::Bulk | Verdict::Benign | Verdict::Simulation => 0,
+    }
+}
+
+/// When the sources are asked the next time: after a quarter of the time waited so
+/// far, a minute at least and an hour at most; `None` when it is no longer of use.
+pub(super) fn next_time(since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let waited = now - since;
+    if waited > PATIENCE {
+        return None;
+    }
+    let pause = (waited / 4).to_std().unwrap_or_default();
+    let pause = pause.clamp(Duration::from_secs(60), Duration::from_secs(3_600));
+    Some(now + TimeDelta::from_std(pause).unwrap_or(TimeDelta::hours(1)))
+}
+
+impl Case<'_> {
+    /// Ends the step: carries a graver verdict out, and comes back while sources
+    /// still owe answers.
+    async fn settle_anew(&self) -> Result<(), JobError> {
+        let now = self.now();
+        let tx = self.begin().await?;
+        let rows = tx.of(self.app.tenant);
+        self.worsen(&rows).await?;
+        let known = Enrichment::of(self.submission.enrichment.as_ref());
+        let again = (!known.awaited.is_empty())
+            .then(|| next_time(self.submission.created_at, now))
+            .flatten();
+        match again {
+            Some(due) => tx.repeat_job(self.lease, due).await?,
+            None => tx.finish_job(self.lease, now).await?,
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn worsen(&self, rows: &crate::store::Rows<'_>) -> Result<(), StoreError> {
+        let now = self.now();
+        let (Some(assessment), Some(id)) = (&self.submission.assessment, self.submission.campaign)
+        else {
+            return Ok(());
+        };
+        let Some(mut campaign) = rows.hold_campaign(id).await? else {
+            return Ok(());
+        };
+        let put_back = rows
+            .remediation_of(id)
+            .await?
+            .is_some_and(|r| r.state.is_put_back());
+        let may_pull = assessment.may_pull && self.app.config.policy.automatic_pull;
+        let verdict = match assessment.verdict {
+            Verdict::Malicious if !may_pull => Verdict::Suspicious,
+            verdict => verdict,
+        };
+        if campaign.verdict_source != VerdictSource::Policy
+            || self.submission.evidence != EvidenceState::Fetched
+            || put_back
+            || gravity(verdict) <= gravity(campaign.verdict)
+        {
+            return Ok(());
+        }
+        campaign.verdict = verdict;
+        campaign.decision_version += 1;
+        campaign.updated_at = now;
+        rows.save_campaign(&campaign).await?;
+        rows.set_campaign_verdict_on_submissions(id, verdict, VerdictSource::Policy, now)
+            .await?;
+        let event = Event::new("verdict", now)
+            .on(self.submission.id)
+            .of(id)
+            .with(serde_json::json!({
+                "verdict": verdict,
+                "score": assessment.score,
+                "source": "policy",
+                "hold": assessment.hold_reason,
+                "reason": "a source answered that had owed its answer",
+            }));
+        rows.record(vec![event]).await?;
+        if verdict == Verdict::Malicious {
+            // Reporters hear of it when every copy is at rest.
+            remediation::pull_all(rows, &campaign, now).await
+        } else {
+            thank::campaign(self.app, rows, id, now).await
+        }
+    }
+}
