@@ -15,7 +15,7 @@ use crate::{
     config::policy::Policy,
     domain::{Signal, Verdict},
     enrich::{observables, observables_of_files},
-    file::{FileReport, Given, words_that_may_be_passwords},
+    file::{FileReport, Given, left_out, words_that_may_be_passwords},
     message::{
         AuthResults, Border, Defect, Limits, MimePart, Observable, Path as Way, Protection,
         parse_with_files, path as way,
@@ -67,7 +67,8 @@ pub fn analyze_bytes(
     now: DateTime<Utc>,
 ) -> AnalyzeLine {
     let (message, carried) = parse_with_files(bytes, &Limits::default());
-    let files = match sandbox {
+    let missing = sandbox.and_then(|_| left_out(&message, carried.len()));
+    let mut files = match sandbox {
         Some(sandbox) if !carried.is_empty() => {
             let given: Vec<Given> = carried.into_iter().map(Given::from).collect();
             let passwords = words_that_may_be_passwords(message.visible_text());
@@ -75,6 +76,7 @@ pub fn analyze_bytes(
         }
         _ => Vec::new(),
     };
+    files.extend(missing);
     let mut found = observables(&message);
     let trusted = ["*".to_owned()];
     let facts = Facts {

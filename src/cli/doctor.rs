@@ -9,6 +9,8 @@ use crate::{
     auth::ReporterVerifier,
     clock::{SharedClock, SystemClock},
     config::{Config, notify::Tls},
+    enrich::{lookups, resolve::resolver},
+    file::{FileReport, Given},
     mailbox::Finding,
     notify::{Notifier, NotifyError},
     store::{Store, blobs::Blobs},
@@ -72,6 +74,8 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(reporters(config, &clock).await);
     findings.extend(platforms(config, &clock).await);
     findings.extend(letters(config).await);
+    findings.push(files(config).await);
+    findings.push(sources(config));
     findings
 }
 
@@ -179,6 +183,61 @@ async fn platforms(config: &Config, clock: &SharedClock) -> Vec<Finding> {
         }));
     }
     findings
+}
+
+/// Whether files can be taken apart, proved with one.
+async fn files(config: &Config) -> Finding {
+    let file = Given {
+        place: "attachment:0".to_owned(),
+        name: Some("doctor.txt".to_owned()),
+        claimed: "text/plain".to_owned(),
+        bytes: b"unhook doctor".to_vec(),
+    };
+    let reports = start::sandbox(&config.files)
+        .dissect(vec![file], Vec::new())
+        .await;
+    if reports.first().is_some_and(FileReport::is_complete) {
+        fine(
+            "files",
+            "are taken apart in a process without network and disk",
+        )
+    } else {
+        wrong(
+            "files",
+            "their process does not work, so every message with files waits for a person; \
+             files.program must be this program, and the kernel must take a seccomp filter",
+        )
+    }
+}
+
+/// Which sources outside may be asked. Asking one would send something: that is left
+/// to the first message.
+fn sources(config: &Config) -> Finding {
+    let made = resolver(config.authentication.nameserver)
+        .map_err(|error| start::whole(&error))
+        .and_then(|resolver| {
+            lookups::sources(&config.lookups, &resolver).map_err(|error| start::whole(&error))
+        });
+    match made {
+        Err(error) => wrong("sources", error),
+        Ok(seats) => {
+            let mut on: Vec<&str> = seats.iter().map(|seat| seat.lookup.id()).collect();
+            if config.authentication.enabled {
+                on.push("authentication (DNS)");
+            }
+            if config.fetch.enabled {
+                on.push("visit (opens links)");
+            }
+            if on.is_empty() {
+                fine(
+                    "sources",
+                    "none is switched on: nothing leaves this machine",
+                )
+            } else {
+                fine("sources", format!("switched on: {}", on.join(", ")))
+            }
+        }
+    }
 }
 
 /// The mail server for letters, if there is one.

@@ -30,7 +30,7 @@ pub use passwords::words_that_may_be_passwords;
 pub use report::{FileLink, FileReport, Hashes, LinkSource, Note, NoteKind, RuleHit, Stop};
 pub use rules::{Rules, RulesError};
 
-use crate::message::CarriedFile;
+use crate::message::{CarriedFile, ParsedMessage};
 use open::{Open, Run};
 
 /// A file as the message carries it.
@@ -55,6 +55,19 @@ impl From<CarriedFile> for Given {
             bytes: file.bytes,
         }
     }
+}
+
+/// What stands for the files that a message has and whose bytes were not kept, for
+/// they are more than are looked at: they may hold anything.
+#[must_use]
+pub fn left_out(message: &ParsedMessage, kept: usize) -> Option<FileReport> {
+    let inside = message.nested.iter().map(|n| n.message.attachments.len());
+    let all = message.attachments.len() + inside.sum::<usize>();
+    (all > kept).then(|| FileReport {
+        place: "message".to_owned(),
+        stops: vec![Stop::Produced],
+        ..FileReport::default()
+    })
 }
 
 /// Takes the files of one message apart, one report each. Never fails: what could

@@ -55,7 +55,11 @@ impl Open<'_, '_> {
     /// Keeps a link.
     pub fn link(&mut self, source: LinkSource, target: &str, text: &str) {
         let target = target.trim();
-        if target.is_empty() || target.len() > 8_192 {
+        if target.is_empty() {
+            return;
+        }
+        if target.len() > 8_192 {
+            self.stop(Stop::Kept);
             return;
         }
         let link = FileLink {

@@ -71,7 +71,7 @@ pub(in crate::http) fn of(submission: &Submission) -> Vec<Indicator> {
                 sources: known
                     .answers
                     .iter()
-                    .filter(|answer| answer.value == value && concerns(answer, &kind))
+                    .filter(|answer| concerns(answer, &kind, &value))
                     .map(|answer| Said {
                         source: answer.source.clone(),
                         reputation: answer.reputation.as_str(),
@@ -96,11 +96,19 @@ pub(in crate::http) fn of(submission: &Submission) -> Vec<Indicator> {
         .collect()
 }
 
-fn concerns(answer: &SourceAnswer, kind: &str) -> bool {
-    match answer.kind {
-        AskedKind::Sha256 => kind == "hash",
-        other => other.as_str() == kind,
+/// Whether an answer is about an observable; what is known of a link's host stands
+/// with the link.
+pub(in crate::http) fn concerns(answer: &SourceAnswer, kind: &str, value: &str) -> bool {
+    if answer.value == value {
+        let same = match answer.kind {
+            AskedKind::Sha256 => "hash",
+            other => other.as_str(),
+        };
+        return same == kind;
     }
+    answer.kind == AskedKind::Host
+        && kind == "url"
+        && url::Url::parse(value).is_ok_and(|url| url.host_str() == Some(answer.value.as_str()))
 }
 
 /// The table: kind, defanged value, value, places, sources.

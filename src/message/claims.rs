@@ -65,7 +65,7 @@ impl Claims {
                 let (key, domain) = tag.split_once('=')?;
                 (key.trim() == "d").then(|| domain.trim().to_ascii_lowercase())
             });
-            claims.signers.extend(domain.filter(|d| !d.is_empty()));
+            claims.signers.extend(domain.filter(|d| is_name(d)));
         }
         claims.signers.dedup();
         for name in [
@@ -88,6 +88,14 @@ impl Claims {
         }
         claims
     }
+}
+
+/// Whether a signer's claim can be a domain at all.
+fn is_name(domain: &str) -> bool {
+    (1..=253).contains(&domain.len())
+        && domain
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_') || b >= 0x80)
 }
 
 #[cfg(test)]

@@ -160,7 +160,10 @@ impl Recipients {
     /// Those a message is addressed to; at most five.
     #[must_use]
     pub fn of(message: &ParsedMessage) -> Self {
-        let people = message.to.iter().chain(&message.cc);
+        let inside = message.nested.iter().map(|nested| nested.message.as_ref());
+        let people = std::iter::once(message)
+            .chain(inside.take(4))
+            .flat_map(|message| message.to.iter().chain(&message.cc).take(3));
         Self::named(people.map(|person| person.address.as_str()))
     }
 
@@ -224,11 +227,17 @@ impl Recipients {
 pub fn reason(url: &Url, recipients: &Recipients) -> Option<PrivateReason> {
     let query = url.query().unwrap_or_default();
     let fragment = url.fragment().unwrap_or_default();
+    // a name before the host can be a sign-in
+    if !url.username().is_empty() || url.password().is_some() {
+        return Some(PrivateReason::OneTime);
+    }
     if url.path().len() + query.len() + fragment.len() < 2 {
         return None;
     }
     let tail = format!("{}?{query}#{fragment}", url.path());
-    let plain = percent_decode_str(&tail).decode_utf8_lossy().to_lowercase();
+    let once = percent_decode_str(&tail).decode_utf8_lossy().into_owned();
+    // encoded twice is still the same address
+    let plain = percent_decode_str(&once).decode_utf8_lossy().to_lowercase();
     if UNSUBSCRIBE.iter().any(|word| plain.contains(word)) {
         return Some(PrivateReason::Unsubscribe);
     }
@@ -259,7 +268,16 @@ fn pieces(url: &Url) -> impl Iterator<Item = String> + '_ {
         .query()
         .into_iter()
         .flat_map(|query| query.split(['&', ';']))
-        .map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+        // a token may stand as a name, and end in the padding of base64
+        .flat_map(|pair| {
+            let named = pair.split_once('=');
+            [
+                Some(pair),
+                named.map(|(name, _)| name),
+                named.map(|(_, value)| value),
+            ]
+        })
+        .flatten();
     path.chain(values)
         .chain(url.fragment())
         .filter(|piece| !piece.is_empty())

@@ -197,7 +197,10 @@ pub(super) fn without_members(reports: &mut [FileReport]) {
         report.links.clear();
         report.notes.clear();
         report.text = None;
-        cut(report);
+        // what it held is not known any more: it was not read whole
+        if !report.stops.contains(&Stop::Members) {
+            report.stops.push(Stop::Members);
+        }
     }
 }
 

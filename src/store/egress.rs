@@ -37,6 +37,11 @@ mod entity {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// PostgreSQL takes no character of value zero in its texts.
+fn plain(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// Lines given of one submission.
 const MOST: u64 = 1_000;
 
@@ -113,9 +118,9 @@ impl Scope<'_, DatabaseTransaction> {
                 submission_id: Set(line.submission.to_string()),
                 source: Set(line.source.clone()),
                 kind: Set(line.kind.clone()),
-                value: Set(line.value.clone()),
-                sent_to: Set(line.sent_to.clone()),
-                payload: Set(line.payload.clone()),
+                value: Set(plain(&line.value)),
+                sent_to: Set(plain(&line.sent_to)),
+                payload: Set(plain(&line.payload)),
                 state: Set(line.state.clone()),
                 outcome: Set(line.outcome.clone()),
                 asked_at: Set(millis(line.asked_at)),
@@ -143,7 +148,7 @@ impl Scope<'_, DatabaseTransaction> {
             };
             entity::Entity::update_many()
                 .col_expr(entity::Column::State, Expr::value(state))
-                .col_expr(entity::Column::Outcome, Expr::value(outcome.words.clone()))
+                .col_expr(entity::Column::Outcome, Expr::value(plain(&outcome.words)))
                 .col_expr(entity::Column::AnsweredAt, Expr::value(millis(now)))
                 .filter(entity::Column::TenantId.eq(&self.tenant))
                 .filter(entity::Column::Id.eq(outcome.id.to_string()))

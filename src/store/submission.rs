@@ -407,6 +407,27 @@ impl Scope<'_, DatabaseTransaction> {
         self.write_submission(s, row).await
     }
 
+    /// Writes back what sources answered and what follows from it, and nothing else:
+    /// other steps may hold the submission at the same time.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn save_assessment(&self, s: &Submission) -> Result<(), StoreError> {
+        let all = self.submission_row(s)?;
+        let row = entity::ActiveModel {
+            tenant_id: all.tenant_id,
+            subject: all.subject,
+            sender: all.sender,
+            fingerprint: all.fingerprint,
+            findings: all.findings,
+            enrichment: all.enrichment,
+            assessment: all.assessment,
+            updated_at: all.updated_at,
+            ..Default::default()
+        };
+        self.write_submission(s, row).await
+    }
+
     async fn write_submission(
         &self,
         s: &Submission,

@@ -105,7 +105,11 @@ impl<'a> Case<'a> {
         self.submission.updated_at = self.now();
         let tx = self.begin().await?;
         let rows = tx.of(self.app.tenant);
-        rows.save_findings(&self.submission).await?;
+        if self.lease.kind == jobs::ENRICH {
+            rows.save_assessment(&self.submission).await?;
+        } else {
+            rows.save_findings(&self.submission).await?;
+        }
         rows.record(
             event
                 .into_iter()

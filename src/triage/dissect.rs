@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     app::App,
     enrich,
-    file::{FileReport, Given, words_that_may_be_passwords},
+    file::{FileReport, Given, left_out, words_that_may_be_passwords},
     jobs::JobError,
     message::{self, Border, Limits, Observable, ParsedMessage, Path},
 };
@@ -38,13 +38,15 @@ pub(super) async fn dissect(
     };
     let (parsed, carried) =
         apart(move || message::parse_with_files(&raw, &Limits::default())).await?;
-    let files = if carried.is_empty() {
+    let missing = left_out(&parsed, carried.len());
+    let mut files = if carried.is_empty() {
         Vec::new()
     } else {
         let passwords = words_that_may_be_passwords(parsed.visible_text());
         let given: Vec<Given> = carried.into_iter().map(Given::from).collect();
         app.sandbox.dissect(given, passwords).await
     };
+    files.extend(missing);
     apart(move || Dissected {
         observables: enrich::observables(&parsed),
         inside: enrich::observables_of_files(&files, &parsed),

@@ -16,7 +16,9 @@ const PREVIEW: usize = 4000;
 /// Observables kept.
 const MOST_OBSERVABLES: usize = 1_000;
 /// Files kept, members included.
-const MOST_FILES: usize = 500;
+const MOST_FILES: usize = 200;
+/// Notes kept of one file.
+const MOST_NOTES: usize = 20;
 
 /// The findings of one message, stored as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -252,7 +254,7 @@ fn file(report: &FileReport, room: &mut usize) -> Option<Value> {
         "kind": report.kind,
         "size": report.size,
         "hashes": report.hashes,
-        "notes": report.notes.iter().map(|note| json!({
+        "notes": report.notes.iter().take(MOST_NOTES).map(|note| json!({
             "kind": note.kind,
             "detail": note.detail.neutral(200),
         })).collect::<Vec<_>>(),

@@ -45,7 +45,12 @@ impl Case<'_> {
         let now = self.now();
         let id = self.submission.id;
         let message = dissect(app, raw.clone(), received).await?;
-        let evaluated = lookups::authenticate(app, id, &raw, &message).await?;
+        let again = self.lease.kind == jobs::ENRICH;
+        let evaluated = if again {
+            None
+        } else {
+            lookups::authenticate(app, id, &raw, &message).await?
+        };
 
         let mut all = message.observables.clone();
         all.extend(message.inside.iter().cloned());
@@ -79,7 +84,12 @@ impl Case<'_> {
         assessment.awaited = known.awaited.keys().cloned().collect();
 
         let trusted = &app.config.policy.trusted_authserv_ids;
-        let kept = findings::of(&message, &all, evaluated.as_ref(), trusted);
+        let mut kept = findings::of(&message, &all, evaluated.as_ref(), trusted);
+        // our own checks are made once: keys and policies are those of the first time
+        let before = self.submission.findings.as_ref();
+        if let Some(before) = before.and_then(|f| f.get("evaluated")).filter(|_| again) {
+            kept.evaluated = before.clone();
+        }
         self.submission.findings = serde_json::to_value(kept).ok();
         self.submission.fingerprint = serde_json::to_value(Fingerprint::of(&message.parsed)).ok();
         self.submission.subject = Some(message.parsed.subject.neutral(500));
@@ -151,6 +161,10 @@ impl Case<'_> {
             self.submission.verdict = current.verdict;
             self.submission.verdict_source = current.verdict_source;
             self.submission.campaign = current.campaign;
+            // and what late sources told, which this step must not undo
+            self.submission.findings = current.findings;
+            self.submission.enrichment = current.enrichment;
+            self.submission.assessment = current.assessment;
         }
         let first = self.submission.verdict.is_none();
         if self.submission.evidence == EvidenceState::Fetched {

@@ -99,7 +99,7 @@ pub async fn ask(
         let open: Vec<&Question> = questions
             .iter()
             .filter(|q| desk.seat.lookup.kinds().contains(&q.kind))
-            .filter(|q| !known.has(desk.seat.lookup.id(), q))
+            .filter(|q| q.is_sound() && !known.has(desk.seat.lookup.id(), q))
             .collect();
         let turn = Asking {
             app,
@@ -228,21 +228,24 @@ impl Asking<'_> {
         let tx = self.app.store.begin().await?;
         let rows = tx.of(self.app.tenant);
         let source = self.seat.lookup.id();
-        let (given, wait) = match self.room(&rows, now).await? {
-            Room::Left(left) => {
-                let left = usize::try_from(left).unwrap_or(usize::MAX);
-                (
-                    left,
-                    (left < open.len()).then_some(now + TimeDelta::minutes(1)),
-                )
-            }
-            Room::None { until } => (0, Some(until)),
+        let (mut left, until) = match self.room(&rows, now).await? {
+            Room::Left(left) => (left, now + TimeDelta::minutes(1)),
+            Room::None { until } => (0, until),
         };
+        let mut wait = None;
         let mut written = Vec::new();
         let mut ledger = Vec::new();
-        for question in open.iter().take(given) {
+        for question in open {
+            let sends = self.seat.lookup.sends(question);
+            // the budget is of what is sent: some questions are several lines
+            let cost = u32::try_from(sends.len()).unwrap_or(u32::MAX);
+            if cost > left {
+                wait = Some(until);
+                break;
+            }
+            left -= cost;
             let mut lines = Vec::new();
-            for sent in self.seat.lookup.sends(question) {
+            for sent in sends {
                 let id = EgressId::new(now);
                 lines.push(id);
                 ledger.push(Egress {
@@ -334,8 +337,13 @@ impl Asking<'_> {
         }
         let now = self.app.clock.now();
         let asked = tokio::time::timeout_at(deadline, self.seat.lookup.ask(question, now)).await;
-        let outcome =
-            asked.unwrap_or_else(|_| Err(LookupError::Unavailable("no answer in time".to_owned())));
+        // our own patience says nothing against the source
+        let Ok(outcome) = asked else {
+            return Err(Gap {
+                why: "no answer in time".to_owned(),
+                later: true,
+            });
+        };
         self.note(outcome.as_ref().err());
         let answer = outcome.map_err(|error| Gap {
             why: error.to_string(),

@@ -104,6 +104,8 @@ impl Case<'_> {
         if campaign.verdict_source != VerdictSource::Policy
             || self.submission.evidence != EvidenceState::Fetched
             || put_back
+            // a look that fell short this time is no news
+            || gravity(verdict) < gravity(Verdict::Suspicious)
             || gravity(verdict) <= gravity(campaign.verdict)
         {
             return Ok(());

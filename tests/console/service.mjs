@@ -69,7 +69,7 @@ export async function startService() {
   };
   const key = execFileSync(
     binary,
-    ["keys", "create", "--config", config, "--name", "console", "--scope", "all"],
+    ["keys", "create", "--config", config, "--name", "console", "--scopes", "admin"],
     { env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] },
   ).match(/uhk_\S+/)[0];
   const service = spawn(binary, ["serve", "--config", config], { env, stdio: ["ignore", "ignore", "pipe"] });

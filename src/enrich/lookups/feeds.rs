@@ -152,6 +152,8 @@ impl Feed {
         if schedule.due.is_some_and(|due| now < due) {
             return Ok(Renewed::NotDue);
         }
+        // set before: one whose fetching is cut short is not begun by every message
+        schedule.due = now.checked_add_signed(self.every.min(RETRY));
         let outcome = self.renew(&mut schedule, now).await;
         let wait = match outcome {
             Ok(_) => self.every,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Question;
 use crate::{
     domain::AskedKind,
+    enrich::guard::{self, Guard},
     message::{Observable, ObservableKind, is_public, registrable},
 };
 
@@ -28,6 +29,10 @@ pub fn questions(
     message: Option<(Bytes, String)>,
 ) -> Vec<Question> {
     let mut plan = Plan {
+        guard: Guard {
+            domains: own.to_vec(),
+            ..Guard::default()
+        },
         own: own.iter().map(|domain| registrable(domain)).collect(),
         ..Plan::default()
     };
@@ -46,6 +51,7 @@ pub fn questions(
 
 #[derive(Default)]
 struct Plan {
+    guard: Guard,
     own: HashSet<String>,
     seen: HashSet<(AskedKind, String)>,
     list: Vec<Question>,
@@ -64,7 +70,8 @@ impl Plan {
                 if facts.host.is_empty() || inside || self.is_own(&facts.host) {
                     return;
                 }
-                if facts.may_leave() {
+                // the names that a visit refuses are nobody's business outside either
+                if facts.may_leave() && guard::vet(value, &self.guard).is_ok() {
                     self.ask(AskedKind::Url, value);
                     if address.is_none() {
                         self.ask(AskedKind::Host, &facts.host);

@@ -23,6 +23,7 @@ use crate::{
         guard::Guard,
         resolve::resolver,
     },
+    message::unwrap_link,
 };
 
 /// What the whole visit may take; the process has five seconds for the wire itself.
@@ -135,7 +136,7 @@ impl Lookup for Visit {
 
     fn sends(&self, question: &Question) -> Vec<Sent> {
         vec![Sent {
-            to: format!("GET {}", question.value),
+            to: format!("GET {}", unwrap_link(&question.value)),
             payload: "and what it redirects to, at most five times".to_owned(),
         }]
     }

@@ -10,7 +10,7 @@ use super::{
     },
     sources::AnswerRow,
 };
-use crate::domain::{AskedKind, SourceAnswer};
+use crate::{domain::SourceAnswer, http::indicators::concerns};
 
 /// A header.
 pub struct HeaderRow {
@@ -171,21 +171,6 @@ pub fn observables(findings: &Value, answers: &[SourceAnswer]) -> Vec<Observable
     rows.collect()
 }
 
-/// Whether an answer is about this observable.
-fn concerns(answer: &SourceAnswer, kind: &str, value: &str) -> bool {
-    if answer.value == value {
-        let same = match answer.kind {
-            AskedKind::Sha256 => "hash",
-            other => other.as_str(),
-        };
-        return same == kind;
-    }
-    // what is known of a link's host stands with the link
-    answer.kind == AskedKind::Host
-        && kind == "url"
-        && url::Url::parse(value).is_ok_and(|url| url.host_str() == Some(answer.value.as_str()))
-}
-
 fn marks(observable: &Value) -> Vec<Plain> {
     let mut marks = Vec::new();
     let mut mark = |words: String| marks.push(Plain::line(&words, 120));
@@ -280,10 +265,10 @@ mod tests {
             cached: false,
         };
         let answers = [
-            answer(AskedKind::Url, "https://a.example/x"),
-            answer(AskedKind::Host, "a.example"),
-            answer(AskedKind::Host, "b.example"),
-            answer(AskedKind::Domain, "https://a.example/x"),
+            answer(crate::domain::AskedKind::Url, "https://a.example/x"),
+            answer(crate::domain::AskedKind::Host, "a.example"),
+            answer(crate::domain::AskedKind::Host, "b.example"),
+            answer(crate::domain::AskedKind::Domain, "https://a.example/x"),
         ];
         let rows = observables(&findings, &answers);
         let row = rows.first().expect("a row");
