@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     config::policy::Policy,
     domain::{Signal, Verdict},
-    enrich::{observables, observables_of_files},
+    enrich::{merged, observables, observables_of_files},
     file::{FileReport, Given, left_out, words_that_may_be_passwords},
     message::{
         AuthResults, Border, Defect, Limits, MimePart, Observable, Path as Way, Protection,
@@ -77,7 +77,7 @@ pub fn analyze_bytes(
         _ => Vec::new(),
     };
     files.extend(missing);
-    let mut found = observables(&message);
+    let found = observables(&message);
     let trusted = ["*".to_owned()];
     let facts = Facts {
         trusted_authserv_ids: trusted.to_vec(),
@@ -87,7 +87,7 @@ pub fn analyze_bytes(
         ..Facts::default()
     };
     let assessment = assess(&message, &found, &facts, policy);
-    found.extend(observables_of_files(&facts.files, &message));
+    let found = merged(&found, &observables_of_files(&facts.files, &message));
     AnalyzeLine {
         path: path.to_owned(),
         sha256: Some(message.sha256.clone()),

@@ -14,4 +14,4 @@ pub mod resolve;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use observables::{ObservableKind, observables, observables_of_files};
+pub use observables::{ObservableKind, merged, observables, observables_of_files};

@@ -10,7 +10,7 @@ use mail_parser::{ContentType, HeaderName};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Attachment, AuthResults, CarriedFile, Defect, HtmlView, Invite, Limits, ListHeaders,
+    Attachment, AuthResults, CarriedFile, Defect, HtmlView, Invite, Limits, ListHeaders, MimePart,
     NestedMessage, ParsedMessage, Protection, Untrusted, calendar,
     claims::Claims,
     decode,
@@ -37,6 +37,8 @@ pub(super) struct Walk<'l> {
     keep_left: usize,
     /// The files kept of each message of `nested`.
     nested_files: Vec<Vec<Kept>>,
+    /// Every part, nested messages included, in order.
+    structure: Vec<MimePart>,
 }
 
 /// The bytes of an attachment, by its index in the list of its message.
@@ -80,6 +82,7 @@ fn parse_keeping(raw: &[u8], limits: &Limits, keep: usize) -> (ParsedMessage, Ve
         hash_left: limits.bytes.saturating_mul(2),
         keep_left: keep,
         nested_files: Vec::new(),
+        structure: Vec::new(),
     };
     let read = raw.get(..limits.bytes).unwrap_or(raw);
     let (mut message, kept) = walk.message(without_envelope(read), 0);
@@ -93,6 +96,7 @@ fn parse_keeping(raw: &[u8], limits: &Limits, keep: usize) -> (ParsedMessage, Ve
         message.defects.push(Defect::NulBytes);
     }
     message.nested = walk.nested;
+    message.structure = walk.structure;
     message.defects.sort();
     message.defects.dedup();
     if message.ambiguous() {
@@ -224,6 +228,7 @@ impl Walk<'_> {
         }
         let kinds = block.content_types();
         let encoding = block.transfer_encoding();
+        self.note_part(block, &kinds, encoding.as_deref(), depth);
         into.protection
             .extend(kinds.iter().filter_map(|k| protection::of_type(k)));
         let multipart = kinds.iter().find(|k| {
@@ -266,6 +271,32 @@ impl Walk<'_> {
             return;
         }
         self.leaf(block, kind, &body, depth, into);
+    }
+
+    /// Writes a part down as it names itself.
+    fn note_part(
+        &mut self,
+        block: &Block<'_>,
+        kinds: &[&ContentType<'_>],
+        encoding: Option<&str>,
+        depth: usize,
+    ) {
+        let kind = pick(kinds);
+        let disposition = block.disposition();
+        let media_type = kind.map_or_else(
+            || "text/plain".to_owned(),
+            |k| format!("{}/{}", k.ctype(), k.subtype().unwrap_or("plain")).to_ascii_lowercase(),
+        );
+        let name = file_name(disposition, kind, self.limits.value_chars);
+        let short = |text: &str| text.chars().take(40).collect::<String>();
+        self.structure.push(MimePart {
+            depth,
+            media_type: media_type.chars().take(120).collect(),
+            name: name.map(|name| Untrusted::new(name).neutral(200)),
+            size: block.body.len() as u64,
+            encoding: encoding.map(short),
+            disposition: disposition.map(|d| short(d.ctype())),
+        });
     }
 
     /// Walks the children; false when the boundary never stands in the body.

@@ -7,7 +7,7 @@ use crate::{
     domain::{
         Assessment, CampaignId, Desired, EvidenceState, ReportStatus, Verdict, VerdictSource,
     },
-    enrich::lookups::questions,
+    enrich::{lookups::questions, merged},
     jobs::{self, JobError},
     message::Fingerprint,
     remediation,
@@ -52,8 +52,7 @@ impl Case<'_> {
             lookups::authenticate(app, id, &raw, &message).await?
         };
 
-        let mut all = message.observables.clone();
-        all.extend(message.inside.iter().cloned());
+        let all = merged(&message.observables, &message.inside);
         let whole = name.map(|sha256| (raw, sha256));
         let asked = questions(&all, &app.config.organisation.domains, whole);
         let sender = message.parsed.author().map(|author| author.address.clone());

@@ -80,6 +80,8 @@ fn build(url: &Url, reference: &HtmlLink, recipients: &Recipients) -> Option<Tar
             return (number.len() > 5).then_some(Target::Other(ObservableKind::Phone, number));
         }
         "http" | "https" | "ftp" => {}
+        // a link that was broken up on purpose is read whole elsewhere
+        scheme if scheme.starts_with("hxx") => return None,
         // never opened, but worth seeing: javascript, data, file, ms-…
         _ => {
             return Some(Target::Link {

@@ -15,7 +15,8 @@ use url::Url;
 
 use crate::file::{FileReport, LinkSource};
 use crate::message::{
-    HtmlLink, HtmlView, Limits, LinkPlace, ParsedMessage, Reading, Recipients, is_public,
+    Attachment, HtmlLink, HtmlView, Limits, LinkPlace, ParsedMessage, Reading, Recipients,
+    is_public,
 };
 pub use crate::message::{LinkFacts, Observable, ObservableKind};
 use links::{Target, link};
@@ -60,6 +61,35 @@ pub fn observables_of_files(files: &[FileReport], message: &ParsedMessage) -> Ve
         found.file(file);
     }
     found.list
+}
+
+/// Two lists as one: what stands in both is kept once, with all its places.
+#[must_use]
+pub fn merged(first: &[Observable], second: &[Observable]) -> Vec<Observable> {
+    let mut all = first.to_vec();
+    let at: HashMap<(ObservableKind, &str), usize> = first
+        .iter()
+        .enumerate()
+        .map(|(index, one)| ((one.kind, one.value.as_str()), index))
+        .collect();
+    for other in second {
+        let known = at.get(&(other.kind, other.value.as_str()));
+        let Some(known) = known.and_then(|index| all.get_mut(*index)) else {
+            all.push(other.clone());
+            continue;
+        };
+        for place in &other.places {
+            if known.places.len() < MAX_PLACES && !known.places.contains(place) {
+                known.places.push(place.clone());
+            }
+        }
+    }
+    all
+}
+
+fn is_calendar(file: &Attachment) -> bool {
+    let name = file.name.as_ref().map(|name| name.exposed().to_lowercase());
+    file.media_type == "text/calendar" || name.is_some_and(|name| name.trim_end().ends_with(".ics"))
 }
 
 struct Found {
@@ -137,7 +167,9 @@ impl Found {
                     &place,
                 ));
             }
-            if let Some(text) = &file.text {
+            // an invite is read with its lines joined, further down
+            let invite = !message.invites.is_empty() && is_calendar(file);
+            if let Some(text) = file.text.as_ref().filter(|_| !invite) {
                 if file.is_html {
                     let view = HtmlView::of(text.exposed(), &Limits::default());
                     self.view(&view, &place);

@@ -233,3 +233,25 @@ fn files_are_handed_out_with_the_places_of_their_attachments() {
     );
     assert_eq!(files[0].claimed, "application/x");
 }
+
+#[test]
+fn the_parts_are_listed_in_order_with_their_depth() {
+    let m = read(
+        "From: a@b.example\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/html\n\n<p>hi</p>\n--x\nContent-Type: application/zip; name=a.zip\nContent-Disposition: attachment\nContent-Transfer-Encoding: base64\n\nUEs=\n--x--\n",
+    );
+    let parts: Vec<(usize, &str)> = m
+        .structure
+        .iter()
+        .map(|part| (part.depth, part.media_type.as_str()))
+        .collect();
+    assert_eq!(
+        parts,
+        [
+            (0, "multipart/mixed"),
+            (1, "text/html"),
+            (1, "application/zip")
+        ]
+    );
+    assert_eq!(m.structure[2].encoding.as_deref(), Some("base64"));
+    assert_eq!(m.structure[2].disposition.as_deref(), Some("attachment"));
+}
