@@ -88,7 +88,7 @@ fn unfold(text: &str) -> String {
 }
 
 /// Name with parameters, and value: the first colon outside quotation marks.
-fn split_property(line: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_property(line: &str) -> Option<(&str, &str)> {
     let mut quoted = false;
     let at = line.char_indices().find_map(|(at, c)| {
         quoted ^= c == '"';
@@ -97,7 +97,8 @@ fn split_property(line: &str) -> Option<(&str, &str)> {
     Some((line.get(..at)?, line.get(at + 1..)?))
 }
 
-fn unescape(value: &str) -> String {
+/// Text with the escapes of RFC 5545 section 3.3.11 undone.
+pub(crate) fn unescape(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     let mut chars = value.chars();
     while let Some(c) = chars.next() {

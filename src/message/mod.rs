@@ -52,6 +52,7 @@ pub use unwrap::{Unwrapped, unwrap_chain, unwrap_link};
 pub use view::{HtmlLink, HtmlView, LinkPlace};
 pub use walk::{parse, parse_with_files};
 
+pub(crate) use calendar::{split_property, unescape};
 pub(crate) use html::{Token, Tokens};
 pub(crate) use text::links_of_text;
 pub(crate) use untrusted::is_invisible;

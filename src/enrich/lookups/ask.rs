@@ -87,6 +87,20 @@ pub struct Sent {
     pub payload: String,
 }
 
+impl Sent {
+    /// A whole message, by its size and SHA-256.
+    pub(super) fn message(to: String, question: &Question) -> Self {
+        Self {
+            to,
+            payload: format!(
+                "message of {} bytes, SHA-256 {}",
+                question.bytes.len(),
+                question.value
+            ),
+        }
+    }
+}
+
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {

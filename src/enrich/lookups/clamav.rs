@@ -186,14 +186,10 @@ impl Lookup for Clamav {
         if question.kind != AskedKind::Message {
             return Vec::new();
         }
-        vec![Sent {
-            to: format!("INSTREAM {}", self.endpoint),
-            payload: format!(
-                "message of {} bytes, SHA-256 {}",
-                question.bytes.len(),
-                question.value
-            ),
-        }]
+        vec![Sent::message(
+            format!("INSTREAM {}", self.endpoint),
+            question,
+        )]
     }
 
     async fn ask(&self, question: &Question, _: DateTime<Utc>) -> Result<Answer, LookupError> {

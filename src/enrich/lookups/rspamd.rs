@@ -143,14 +143,7 @@ impl Lookup for Rspamd {
         if question.kind != AskedKind::Message {
             return Vec::new();
         }
-        vec![Sent {
-            to: format!("POST {}", self.check),
-            payload: format!(
-                "message of {} bytes, SHA-256 {}",
-                question.bytes.len(),
-                question.value
-            ),
-        }]
+        vec![Sent::message(format!("POST {}", self.check), question)]
     }
 
     async fn ask(&self, question: &Question, _: DateTime<Utc>) -> Result<Answer, LookupError> {

@@ -10,6 +10,7 @@ use super::{
     },
     links,
 };
+use crate::message::{split_property, unescape};
 
 /// Lines that are read.
 const MAX_LINES: usize = 20_000;
@@ -17,7 +18,7 @@ const MAX_LINES: usize = 20_000;
 /// Reads a calendar or a contact.
 pub(super) fn look(file: &mut Open<'_, '_>, raw: &str) {
     for line in unfolded(raw).lines().take(MAX_LINES) {
-        let Some((name, value)) = parted(line) else {
+        let Some((name, value)) = split_property(line) else {
             continue;
         };
         let mut parameters = name.split(';');
@@ -29,7 +30,7 @@ pub(super) fn look(file: &mut Open<'_, '_>, raw: &str) {
             "URL" | "ATTACH" | "SOURCE" | "CONFERENCE" | "PHOTO" | "LOGO" | "SOUND" | "KEY"
             | "FBURL" | "CALURI" => target(file, property, &parameters, value),
             "X-ALT-DESC" => {
-                let page = unescaped(value);
+                let page = unescape(value);
                 if page.contains('<') {
                     html::page(file, &page);
                 } else {
@@ -37,9 +38,9 @@ pub(super) fn look(file: &mut Open<'_, '_>, raw: &str) {
                 }
             }
             "SUMMARY" | "LOCATION" | "DESCRIPTION" | "COMMENT" | "NOTE" | "TITLE" | "ORG"
-            | "FN" | "CONTACT" => written(file, &unescaped(value)),
+            | "FN" | "CONTACT" => written(file, &unescape(value)),
             _ if property.starts_with("X-") => {
-                links(file, LinkSource::Text, &unescaped(value));
+                links(file, LinkSource::Text, &unescape(value));
             }
             _ => {}
         }
@@ -85,7 +86,7 @@ fn target(file: &mut Open<'_, '_>, property: &str, parameters: &[&str], value: &
         "PHOTO" | "LOGO" | "SOUND" => LinkSource::Load,
         _ => LinkSource::Click,
     };
-    let value = unescaped(value);
+    let value = unescape(value);
     if value.contains(':') && !value.to_ascii_lowercase().starts_with("cid:") {
         file.link(source, &value, "");
     } else {
@@ -103,36 +104,6 @@ fn unfolded(raw: &str) -> String {
         } else {
             out.push('\n');
             out.push_str(line);
-        }
-    }
-    out
-}
-
-/// Name with parameters, and value: parted at the first colon outside quotes.
-fn parted(line: &str) -> Option<(&str, &str)> {
-    let mut quoted = false;
-    let at = line.find(|c| {
-        if c == '"' {
-            quoted = !quoted;
-        }
-        c == ':' && !quoted
-    })?;
-    Some((line.get(..at)?, line.get(at + 1..)?))
-}
-
-/// Text with the escapes of RFC 5545 section 3.3.11 undone.
-fn unescaped(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
-    let mut chars = value.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            out.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some('n' | 'N') => out.push('\n'),
-            Some(other) => out.push(other),
-            None => {}
         }
     }
     out
