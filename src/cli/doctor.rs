@@ -10,7 +10,7 @@ use crate::{
     clock::{SharedClock, SystemClock},
     config::{Config, notify::Tls},
     enrich::{lookups, resolve::resolver},
-    file::{FileReport, Given},
+    file::{FileReport, Given, Rules},
     mailbox::Finding,
     notify::{Notifier, NotifyError},
     store::{Store, blobs::Blobs},
@@ -75,7 +75,8 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(platforms(config, &clock).await);
     findings.extend(letters(config).await);
     findings.push(files(config).await);
-    findings.push(sources(config));
+    findings.extend(rules(config));
+    findings.extend(sources(config).await);
     findings
 }
 
@@ -210,17 +211,42 @@ async fn files(config: &Config) -> Finding {
     }
 }
 
-/// Which sources outside may be asked. Asking one would send something: that is left
-/// to the first message.
-fn sources(config: &Config) -> Finding {
+/// The folder of YARA rules, if there is one: a rule with an error is left out of
+/// every scan, which nobody would notice.
+fn rules(config: &Config) -> Option<Finding> {
+    let folder = config.files.rules.as_deref()?;
+    Some(match Rules::load(false, Some(folder)) {
+        Err(error) => wrong("YARA rules", start::whole(&error)),
+        Ok(rules) if rules.warnings().is_empty() => fine(
+            "YARA rules",
+            format!("those of {} are sound", folder.display()),
+        ),
+        Ok(rules) => wrong(
+            "YARA rules",
+            format!("left out: {}", rules.warnings().join("; ")),
+        ),
+    })
+}
+
+/// Which sources may be asked, and whether those of one's own answer. Asking one
+/// outside would send something: that is left to the first message.
+async fn sources(config: &Config) -> Vec<Finding> {
     let made = resolver(config.authentication.nameserver)
         .map_err(|error| start::whole(&error))
         .and_then(|resolver| {
             lookups::sources(&config.lookups, &resolver).map_err(|error| start::whole(&error))
         });
     match made {
-        Err(error) => wrong("sources", error),
+        Err(error) => vec![wrong("sources", error)],
         Ok(seats) => {
+            let mut findings = Vec::new();
+            for seat in &seats {
+                let name = format!("source {}", seat.lookup.id());
+                findings.extend(seat.lookup.answers().await.map(|outcome| match outcome {
+                    Ok(()) => fine(&name, "answers"),
+                    Err(error) => wrong(&name, error.to_string()),
+                }));
+            }
             let mut on: Vec<&str> = seats.iter().map(|seat| seat.lookup.id()).collect();
             if config.authentication.enabled {
                 on.push("authentication (DNS)");
@@ -228,14 +254,15 @@ fn sources(config: &Config) -> Finding {
             if config.fetch.enabled {
                 on.push("visit (opens links)");
             }
-            if on.is_empty() {
+            findings.push(if on.is_empty() {
                 fine(
                     "sources",
                     "none is switched on: nothing leaves this machine",
                 )
             } else {
                 fine("sources", format!("switched on: {}", on.join(", ")))
-            }
+            });
+            findings
         }
     }
 }

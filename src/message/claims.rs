@@ -11,12 +11,17 @@ use super::{Limits, Person, header::Block, received};
 const MAX_LINKS: usize = 10;
 /// Domains kept of signatures.
 const MAX_SIGNERS: usize = 8;
+/// Addresses kept of those it was delivered to.
+const MAX_DELIVERED: usize = 8;
 
 /// What header fields claim beside the visible sender.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Claims {
     /// `Return-Path`: where bounces go; the last server wrote it.
     pub return_path: Option<Person>,
+    /// Whom it was delivered to, as servers noted on the way: `Delivered-To`,
+    /// `X-Original-To`, `Envelope-To`, `X-Forwarded-To`; at most eight.
+    pub delivered_to: Vec<Person>,
     /// Addresses that other fields name, each with the field's name:
     /// `Disposition-Notification-To`, `Errors-To`, `X-Sender`.
     pub addresses: Vec<(&'static str, Person)>,
@@ -52,6 +57,24 @@ impl Claims {
                     .filter(|person| !person.domain().is_empty())
                     .map(|person| (name, person)),
             );
+        }
+        for name in [
+            "Delivered-To",
+            "X-Original-To",
+            "Envelope-To",
+            "X-Envelope-To",
+            "X-Forwarded-To",
+        ] {
+            let people = block.raw(name, 400).into_iter().take(4).map(|value| {
+                let bare = value.trim().trim_start_matches('<').trim_end_matches('>');
+                Person::of(Some(bare), None, 320)
+            });
+            for person in people.filter(|person| !person.domain().is_empty()) {
+                let room = claims.delivered_to.len() < MAX_DELIVERED;
+                if room && !claims.delivered_to.contains(&person) {
+                    claims.delivered_to.push(person);
+                }
+            }
         }
         for name in ["X-Originating-IP", "X-Sender-IP", "X-ClientProxiedBy-IP"] {
             let found = block
@@ -105,12 +128,18 @@ mod tests {
 
     #[test]
     fn what_fields_claim() {
-        let raw = "Return-Path: <Bounce@R.example>\r\nDKIM-Signature: v=1; a=rsa-sha256; d=S.example; s=x; b=AA=\r\nX-Originating-IP: [203.0.113.5]\r\nErrors-To: Err <e@x.example>\r\nList-Unsubscribe: <mailto:u@l.example?subject=x>,\r\n <https://l.example/u?id=1,2>\r\nFrom: a@b.example\r\n\r\n";
+        let raw = "Return-Path: <Bounce@R.example>\r\nDKIM-Signature: v=1; a=rsa-sha256; d=S.example; s=x; b=AA=\r\nX-Originating-IP: [203.0.113.5]\r\nErrors-To: Err <e@x.example>\r\nDelivered-To: Max@Org.example\r\nX-Original-To: <max@org.example>\r\nList-Unsubscribe: <mailto:u@l.example?subject=x>,\r\n <https://l.example/u?id=1,2>\r\nFrom: a@b.example\r\n\r\n";
         let claims = parse(raw.as_bytes(), &Limits::default()).claims;
         assert_eq!(claims.return_path.unwrap().address, "bounce@r.example");
         assert_eq!(claims.signers, ["s.example"]);
         assert_eq!(claims.originating_ip.unwrap().to_string(), "203.0.113.5");
         assert_eq!(claims.addresses[0].1.address, "e@x.example");
+        let delivered: Vec<&str> = claims
+            .delivered_to
+            .iter()
+            .map(|p| p.address.as_str())
+            .collect();
+        assert_eq!(delivered, ["max@org.example"]);
         assert_eq!(claims.list_links.len(), 2);
         assert_eq!(claims.list_links[1].1, "https://l.example/u?id=1,2");
     }

@@ -192,6 +192,9 @@ pub struct ParsedMessage {
     pub to: Vec<Person>,
     /// `Cc`.
     pub cc: Vec<Person>,
+    /// Addresses of the people in whose mailboxes it lay, where the caller knows
+    /// them and says so; parsing leaves it empty. A blind copy names nobody else.
+    pub held_by: Vec<String>,
     /// The subject, controls removed; empty when there is none.
     pub subject: Untrusted<String>,
     /// `Date`, when it is one.

@@ -98,7 +98,7 @@ pub struct Observable {
     /// The value fit to be shown.
     pub defanged: DefangedUrl,
     /// For links.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkFacts>,
 }
 

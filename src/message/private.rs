@@ -145,7 +145,7 @@ const TOKEN_NAMES: [&str; 16] = [
     "code",
 ];
 /// Recipients that are looked for in links.
-const MAX_RECIPIENTS: usize = 5;
+const MAX_RECIPIENTS: usize = 12;
 
 /// The forms that a recipient's address takes inside links.
 #[derive(Debug, Clone, Default)]
@@ -157,24 +157,42 @@ pub struct Recipients {
 }
 
 impl Recipients {
-    /// Those a message is addressed to; at most five.
+    /// Those in whose mailboxes a message lay, then those it was delivered and
+    /// addressed to; at most twelve.
     #[must_use]
     pub fn of(message: &ParsedMessage) -> Self {
         let inside = message.nested.iter().map(|nested| nested.message.as_ref());
         let people = std::iter::once(message)
             .chain(inside.take(4))
-            .flat_map(|message| message.to.iter().chain(&message.cc).take(3));
-        Self::named(people.map(|person| person.address.as_str()))
+            .flat_map(|message| {
+                let delivered = message.claims.delivered_to.iter();
+                delivered.chain(message.to.iter().chain(&message.cc).take(3))
+            })
+            .map(|person| person.address.as_str());
+        let held_by = message.held_by.iter().map(String::as_str);
+        Self::named(held_by.chain(people))
     }
 
-    /// Those of a list of addresses; at most five.
+    /// The addresses, lower case.
+    #[must_use]
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// Those of a list of addresses; at most twelve.
     #[must_use]
     pub fn named<'a>(addresses: impl Iterator<Item = &'a str>) -> Self {
-        let addresses: Vec<String> = addresses
-            .filter(|address| address.len() >= 6 && address.contains('@'))
-            .take(MAX_RECIPIENTS)
-            .map(str::to_lowercase)
-            .collect();
+        let mut known = Vec::new();
+        for address in addresses {
+            let address = address.to_lowercase();
+            if known.len() == MAX_RECIPIENTS {
+                break;
+            }
+            if address.len() >= 6 && address.contains('@') && !known.contains(&address) {
+                known.push(address);
+            }
+        }
+        let addresses = known;
         let coded = addresses
             .iter()
             .flat_map(|address| {

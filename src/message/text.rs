@@ -115,7 +115,7 @@ pub(crate) fn links_of_text(text: &str, most: usize) -> Vec<String> {
         found.extend(
             finder()
                 .links(text)
-                .map(|link| link.as_str())
+                .map(|link| before_prose(link.as_str()))
                 .filter(|link| link.len() <= 8_192)
                 .take(most)
                 .map(str::to_owned),
@@ -134,6 +134,43 @@ pub(crate) fn links_of_text(text: &str, most: usize) -> Vec<String> {
         found.extend(bare.take(most.saturating_sub(found.len())));
     }
     found
+}
+
+/// A written link without the sentence that follows it at once, as in languages
+/// that set no blanks. A host may itself be of such letters: it is cut only where
+/// what stands before them is a name under a known suffix, and the whole is not.
+fn before_prose(link: &str) -> &str {
+    let Some(start) = link.find("://").map(|at| at + 3) else {
+        return link;
+    };
+    let Some((cut, _)) = link.char_indices().find(|(_, c)| is_unspaced(*c)) else {
+        return link;
+    };
+    let authority = link.get(start..).unwrap_or_default();
+    let end = authority
+        .find(['/', '?', '#'])
+        .map_or(link.len(), |length| start + length);
+    let known = |end: usize| {
+        let host = link.get(start..end).unwrap_or_default();
+        psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known())
+    };
+    if cut >= end || (known(cut) && !known(end)) {
+        link.get(..cut).unwrap_or(link)
+    } else {
+        link
+    }
+}
+
+/// Letters and marks of languages that are written without blanks: CJK marks,
+/// Hiragana, Katakana, Han, Hangul, full-width forms (Unicode blocks), and Thai.
+const fn is_unspaced(c: char) -> bool {
+    matches!(c,
+        '\u{e00}'..='\u{e7f}'
+        | '\u{3000}'..='\u{30ff}'
+        | '\u{3400}'..='\u{4dbf}'
+        | '\u{4e00}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7af}'
+        | '\u{ff00}'..='\u{ffef}')
 }
 
 /// A subject without reply and forward prefixes, tags of gateways in brackets at
@@ -209,5 +246,14 @@ mod tests {
             links_of_text("go to <https://a.example/b?c=d>, or www.b.example.", 9),
             ["https://a.example/b?c=d", "http://www.b.example"]
         );
+        for (text, link) in [
+            ("https://a.jp/login?x=1をクリック", "https://a.jp/login?x=1"),
+            ("https://a.co.jpをご確認ください。", "https://a.co.jp"),
+            ("リンク：https://a.com/b。次", "https://a.com/b"),
+            ("https://日本語.jp/page", "https://日本語.jp/page"),
+            ("https://例え.テスト.com/", "https://例え.テスト.com/"),
+        ] {
+            assert_eq!(links_of_text(text, 9), [link], "{text}");
+        }
     }
 }

@@ -25,19 +25,21 @@ pub(super) struct Dissected {
 
 /// Takes a message apart. Parsing hostile mail is work for a thread of its own: a
 /// slow message must not hold up the others. Its files go to the process that can
-/// be killed.
+/// be killed. `held_by` are the addresses of those in whose mailboxes it lay.
 pub(super) async fn dissect(
     app: &App,
     raw: Bytes,
     received: Option<DateTime<Utc>>,
+    held_by: Vec<String>,
 ) -> Result<Dissected, JobError> {
     let organisation = &app.config.organisation;
     let border = Border {
         hosts: organisation.mail_hosts.clone(),
         networks: organisation.mail_networks.clone(),
     };
-    let (parsed, carried) =
+    let (mut parsed, carried) =
         apart(move || message::parse_with_files(&raw, &Limits::default())).await?;
+    parsed.held_by = held_by;
     let missing = left_out(&parsed, carried.len());
     let mut files = if carried.is_empty() {
         Vec::new()

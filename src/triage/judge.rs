@@ -9,7 +9,7 @@ use crate::{
     },
     enrich::{lookups::questions, merged},
     jobs::{self, JobError},
-    message::Fingerprint,
+    message::{Fingerprint, Recipients},
     remediation,
     store::{Rows, StoreError, campaign::Campaign, event::Event},
     verdict,
@@ -44,7 +44,7 @@ impl Case<'_> {
         let received = self.submission.message_received_at;
         let now = self.now();
         let id = self.submission.id;
-        let message = dissect(app, raw.clone(), received).await?;
+        let message = dissect(app, raw.clone(), received, self.holders()).await?;
         let again = self.lease.kind == jobs::ENRICH;
         let evaluated = if again {
             None
@@ -54,7 +54,12 @@ impl Case<'_> {
 
         let all = merged(&message.observables, &message.inside);
         let whole = name.map(|sha256| (raw, sha256));
-        let asked = questions(&all, &app.config.organisation.domains, whole);
+        let asked = questions(
+            &all,
+            &app.config.organisation.domains,
+            &Recipients::of(&message.parsed),
+            whole,
+        );
         let sender = message.parsed.author().map(|author| author.address.clone());
         let known = Enrichment::of(self.submission.enrichment.as_ref());
         let patience = if self.submission.assessment.is_some() {
@@ -108,6 +113,17 @@ impl Case<'_> {
         self.save_and(Some(event), again.map(|at| jobs::enrich(id, at)))
             .await?;
         Ok(())
+    }
+
+    /// Addresses of those who reported it: it lay in their mailboxes, whoever it
+    /// names as its recipients.
+    fn holders(&self) -> Vec<String> {
+        let mailbox = self.mailbox.iter().map(|mailbox| &mailbox.address);
+        let reporters = self
+            .reports
+            .iter()
+            .filter_map(|r| r.reporter_address.as_ref());
+        mailbox.chain(reporters).map(ToString::to_string).collect()
     }
 
     /// What this house adds to the engine's judgement: evidence that is not the

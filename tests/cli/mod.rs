@@ -354,3 +354,34 @@ fn a_check_names_the_file_that_it_read_or_says_that_there_is_none() {
     let mine = printed(&run(at, &["config", "check", "--config", "mine.toml"]));
     assert!(mine.contains("mine.toml is in order."), "{mine}");
 }
+
+#[test]
+fn the_doctor_reads_yara_rules_and_asks_scanners_of_ones_own() {
+    let folder = tempfile::tempdir().expect("folder");
+    let at = folder.path();
+    let rules = at.join("rules");
+    std::fs::create_dir(&rules).expect("folder");
+    std::fs::write(rules.join("good.yar"), "rule good { condition: true }").expect("written");
+    let closed = TcpListener::bind("127.0.0.1:0").expect("port");
+    let dead = closed.local_addr().expect("address").port();
+    drop(closed);
+    let text = format!(
+        "[database]\nurl = 'sqlite:a.db'\n[files]\nrules = '{}'\n[lookups.clamav]\nenabled = true\nendpoint = 'tcp://127.0.0.1:{dead}'\n[lookups.rspamd]\nenabled = true\nendpoint = 'http://127.0.0.1:{dead}'\n",
+        rules.display()
+    );
+    std::fs::write(at.join("a.toml"), text).expect("written");
+    let said = printed(&run(at, &["doctor", "--config", "a.toml"]));
+    assert!(said.contains("ok    YARA rules: those of"), "{said}");
+    assert!(said.contains("FAIL  source clamav: "), "{said}");
+    assert!(said.contains("FAIL  source rspamd: "), "{said}");
+    std::fs::write(
+        rules.join("poor.yar"),
+        "rule poor {\n condition: nothing\n}",
+    )
+    .expect("written");
+    let said = printed(&run(at, &["doctor", "--config", "a.toml"]));
+    assert!(
+        said.contains("FAIL  YARA rules: left out: poor.yar:2"),
+        "{said}"
+    );
+}

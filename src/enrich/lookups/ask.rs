@@ -1,6 +1,6 @@
 //! The words of a look-up: question, what is sent, answer.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,6 +19,9 @@ pub struct Question {
     pub value: String,
     /// The bytes, for [`AskedKind::Message`]; empty otherwise.
     pub bytes: Bytes,
+    /// Addresses of the message's recipients: a redirect that carries one is theirs
+    /// alone. Never sent.
+    pub recipients: Arc<[String]>,
 }
 
 impl Question {
@@ -29,6 +32,7 @@ impl Question {
             kind,
             value: value.into(),
             bytes: Bytes::new(),
+            recipients: Arc::default(),
         }
     }
 
@@ -161,4 +165,10 @@ pub trait Lookup: Send + Sync {
     /// # Errors
     /// [`LookupError`].
     async fn ask(&self, question: &Question, now: DateTime<Utc>) -> Result<Answer, LookupError>;
+
+    /// Whether it answers, where that can be seen without telling anybody outside
+    /// anything; `None` where only a question would show it.
+    async fn answers(&self) -> Option<Result<(), LookupError>> {
+        None
+    }
 }

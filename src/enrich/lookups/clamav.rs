@@ -202,6 +202,10 @@ impl Lookup for Clamav {
         let said = self.timed(talk).await?;
         self.answer(&said)
     }
+
+    async fn answers(&self) -> Option<Result<(), LookupError>> {
+        Some(self.ping().await)
+    }
 }
 
 #[cfg(test)]

@@ -310,11 +310,7 @@ mod tests {
             timeout_seconds: 2,
             ..Source::default()
         };
-        let question = Question {
-            kind,
-            value: value.to_owned(),
-            bytes: bytes::Bytes::new(),
-        };
+        let question = Question::new(kind, value.to_owned());
         Dns::new(&config, dns.resolver())
             .ask(&question, now())
             .await
@@ -364,11 +360,7 @@ mod tests {
         let mut asked = dns.asked();
         asked.sort();
         assert_eq!(asked, ["A h.a.example", "AAAA h.a.example"]);
-        let question = Question {
-            kind: AskedKind::Host,
-            value: "h.a.example".into(),
-            bytes: bytes::Bytes::new(),
-        };
+        let question = Question::new(AskedKind::Host, "h.a.example");
         let sends = Dns::new(&Source::default(), dns.resolver()).sends(&question);
         let announced: Vec<_> = sends.into_iter().map(|sent| sent.to).collect();
         assert_eq!(announced, asked);

@@ -1,6 +1,6 @@
 //! Which questions a message raises, and which of them may be asked at all.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use super::Question;
 use crate::{
     domain::AskedKind,
     enrich::guard::{self, Guard},
-    message::{Observable, ObservableKind, is_public, registrable},
+    message::{Observable, ObservableKind, Recipients, is_public, registrable},
 };
 
 /// Questions of one kind about one message.
@@ -21,18 +21,22 @@ const MOST_OF_A_KIND: usize = 50;
 /// unsubscribe, password reset, one-time, tagged with the recipient), of which only
 /// the registrable domain is asked; what belongs to the organisation itself
 /// (`own` domains); addresses that are not public; mail addresses other than the
-/// senders'. `message` is the raw message and its SHA-256.
+/// senders'. `message` is the raw message and its SHA-256, `recipients` are the
+/// addresses that stand for somebody wherever a link leads.
 #[must_use]
 pub fn questions(
     observables: &[Observable],
     own: &[String],
+    recipients: &Recipients,
     message: Option<(Bytes, String)>,
 ) -> Vec<Question> {
     let mut plan = Plan {
         guard: Guard {
             domains: own.to_vec(),
+            recipients: recipients.addresses().to_vec(),
             ..Guard::default()
         },
+        recipients: recipients.addresses().into(),
         own: own.iter().map(|domain| registrable(domain)).collect(),
         ..Plan::default()
     };
@@ -44,6 +48,7 @@ pub fn questions(
             kind: AskedKind::Message,
             value: sha256,
             bytes,
+            recipients: Arc::default(),
         });
     }
     plan.list
@@ -53,6 +58,7 @@ pub fn questions(
 struct Plan {
     guard: Guard,
     own: HashSet<String>,
+    recipients: Arc<[String]>,
     seen: HashSet<(AskedKind, String)>,
     list: Vec<Question>,
 }
@@ -111,6 +117,7 @@ impl Plan {
             kind,
             value: value.to_owned(),
             bytes: Bytes::new(),
+            recipients: Arc::clone(&self.recipients),
         });
     }
 }

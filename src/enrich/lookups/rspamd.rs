@@ -183,6 +183,17 @@ impl Lookup for Rspamd {
             .map_err(|_| unexpected("the answer is not what /checkv2 gives"))?;
         self.answer(&checked)
     }
+
+    async fn answers(&self) -> Option<Result<(), LookupError>> {
+        let mut ping = self.check.clone();
+        ping.set_path("/ping");
+        let answered = self.client.get(ping).send().await;
+        Some(match answered {
+            Ok(response) if response.status().is_success() => Ok(()),
+            Ok(response) => Err(unexpected(&format!("status {}", response.status()))),
+            Err(error) => Err(failed(&error)),
+        })
+    }
 }
 
 fn unexpected(why: &str) -> LookupError {

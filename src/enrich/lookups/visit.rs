@@ -91,11 +91,14 @@ impl Visit {
         }
     }
 
-    async fn told(&self, link: &str) -> Result<Told, String> {
+    async fn told(&self, question: &Question) -> Result<Told, String> {
         let errand = Errand {
-            link: link.to_owned(),
+            link: question.value.clone(),
             fetch: self.fetch.clone(),
-            guard: self.guard.clone(),
+            guard: Guard {
+                recipients: question.recipients.to_vec(),
+                ..self.guard.clone()
+            },
             nameserver: self.nameserver,
         };
         let errand = serde_json::to_vec(&errand).map_err(|e| e.to_string())?;
@@ -142,7 +145,7 @@ impl Lookup for Visit {
     }
 
     async fn ask(&self, question: &Question, _now: DateTime<Utc>) -> Result<Answer, LookupError> {
-        let told = tokio::time::timeout(PATIENCE, self.told(&question.value))
+        let told = tokio::time::timeout(PATIENCE, self.told(question))
             .await
             .map_err(|_| LookupError::Unavailable("it took too long".to_owned()))?
             .map_err(LookupError::Unavailable)?;

@@ -430,8 +430,15 @@ fn phone(run: &str) -> Option<String> {
     let digits: String = run.chars().filter(char::is_ascii_digit).collect();
     let international = run.starts_with('+') && (9..=15).contains(&digits.len());
     let separators = run.chars().filter(|c| matches!(c, '-' | ')' | ' ')).count();
+    // the last group tells a telephone from a tax number: 3-3-4, or 3-7
+    let last = run
+        .trim_end_matches(|c: char| !c.is_ascii_digit())
+        .rsplit(|c: char| !c.is_ascii_digit())
+        .next()
+        .map_or(0, str::len);
     let american = !run.contains('.')
         && run.contains('-')
+        && matches!(last, 4 | 7)
         && (2..=5).contains(&separators)
         && (digits.len() == 10 || (digits.len() == 11 && digits.starts_with('1')));
     (international || american).then(|| {

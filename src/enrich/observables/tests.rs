@@ -261,3 +261,31 @@ fn text_gives_broken_up_links_money_and_addresses() {
     let list_link = find("https://l.example/u");
     assert_eq!(list_link.link.as_ref().unwrap().place, LinkPlace::Mention);
 }
+
+#[test]
+fn a_link_of_a_blind_copy_belongs_to_the_mailbox_it_lay_in() {
+    let raw = "From: a@b.example\r\nTo: undisclosed-recipients:;\r\n\r\nhttps://x.example/p/max@org.example\r\nhttps://x.example/q?u=bWF4QG9yZy5leGFtcGxl\r\n";
+    let mut message = parse(raw.as_bytes(), &Limits::default());
+    let free = |message: &ParsedMessage| {
+        observables(message)
+            .iter()
+            .filter(|o| o.kind == ObservableKind::Url && o.may_leave())
+            .count()
+    };
+    assert_eq!(free(&message), 2);
+    message.held_by = vec!["Max@Org.example".to_owned()];
+    assert_eq!(free(&message), 0);
+    let noted = "Delivered-To: max@org.example\r\n".to_owned() + raw;
+    assert_eq!(free(&parse(noted.as_bytes(), &Limits::default())), 0);
+}
+
+#[test]
+fn a_tax_number_is_no_telephone() {
+    let found = of("From: a@b.example\r\n\r\nNIP 525-248-14-81, call 1-888-555-0100\r\n");
+    let phones: Vec<&str> = found
+        .iter()
+        .filter(|o| o.kind == ObservableKind::Phone)
+        .map(|o| o.value.as_str())
+        .collect();
+    assert_eq!(phones, ["18885550100"]);
+}

@@ -6,9 +6,8 @@ use super::*;
 
 fn question(bytes: Vec<u8>) -> Question {
     Question {
-        kind: AskedKind::Message,
-        value: "00".into(),
         bytes: bytes.into(),
+        ..Question::new(AskedKind::Message, "00")
     }
 }
 

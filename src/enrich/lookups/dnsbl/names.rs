@@ -106,11 +106,7 @@ mod tests {
     use super::*;
 
     fn asked(kind: AskedKind, value: &str) -> Option<String> {
-        let question = Question {
-            kind,
-            value: value.to_owned(),
-            bytes: bytes::Bytes::new(),
-        };
+        let question = Question::new(kind, value.to_owned());
         prefix(&question, "{key}.list.example")
     }
 

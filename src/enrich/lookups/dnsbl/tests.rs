@@ -8,11 +8,7 @@ fn section(text: &str) -> Blocklist {
 }
 
 fn question(kind: AskedKind, value: &str) -> Question {
-    Question {
-        kind,
-        value: value.to_owned(),
-        bytes: bytes::Bytes::new(),
-    }
+    Question::new(kind, value.to_owned())
 }
 
 fn list(dns: &Nameserver, text: &str) -> Dnsbl {

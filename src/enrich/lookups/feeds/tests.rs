@@ -20,11 +20,7 @@ async fn look(
     value: &str,
     minutes: i64,
 ) -> Result<Answer, LookupError> {
-    let question = Question {
-        kind,
-        value: value.to_owned(),
-        bytes: Bytes::new(),
-    };
+    let question = Question::new(kind, value.to_owned());
     feed.ask(&question, at(minutes)).await
 }
 

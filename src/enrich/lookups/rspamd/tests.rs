@@ -10,9 +10,8 @@ const MAIL: &[u8] = b"From: a@a.example\r\nSubject: x\r\n\r\nHello\r\n";
 
 fn question(bytes: &'static [u8]) -> Question {
     Question {
-        kind: AskedKind::Message,
-        value: hex::encode(Sha256::digest(bytes)),
         bytes: bytes::Bytes::from_static(bytes),
+        ..Question::new(AskedKind::Message, hex::encode(Sha256::digest(bytes)))
     }
 }
 
