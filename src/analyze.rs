@@ -77,7 +77,10 @@ pub fn analyze_bytes(
         _ => Vec::new(),
     };
     files.extend(missing);
-    let found = observables(&message);
+    let found = merged(
+        &observables(&message),
+        &observables_of_files(&files, &message),
+    );
     let trusted = ["*".to_owned()];
     let facts = Facts {
         trusted_authserv_ids: trusted.to_vec(),
@@ -87,7 +90,6 @@ pub fn analyze_bytes(
         ..Facts::default()
     };
     let assessment = assess(&message, &found, &facts, policy);
-    let found = merged(&found, &observables_of_files(&facts.files, &message));
     AnalyzeLine {
         path: path.to_owned(),
         sha256: Some(message.sha256.clone()),

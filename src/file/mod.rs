@@ -83,8 +83,8 @@ pub fn dissect(
 ) -> Vec<FileReport> {
     let mut run = Run {
         limits: *limits,
-        passwords,
-        rules,
+        passwords: passwords.into(),
+        scan: rules.scanning(),
         produced_left: limits.produced,
         members_left: limits.members,
         pictures_left: limits.pictures,
@@ -123,7 +123,7 @@ fn look(
             kind,
             size: bytes.len() as u64,
             hashes: hashes::of(bytes),
-            rules: run.rules.scan(bytes),
+            rules: run.scan.file(bytes),
             ..FileReport::default()
         },
         depth,

@@ -1,9 +1,11 @@
 //! One file while it is being taken apart, and what the whole work may still cost.
 
+use std::rc::Rc;
+
 use super::{
     limits::FileLimits,
     report::{FileLink, FileReport, LinkSource, Note, NoteKind, Stop},
-    rules::Rules,
+    rules::Scan,
 };
 use crate::message::Untrusted;
 
@@ -11,9 +13,9 @@ use crate::message::Untrusted;
 pub(super) struct Run<'r> {
     pub limits: FileLimits,
     /// Words of the message that may be passwords.
-    pub passwords: &'r [String],
-    /// Compiled YARA rules.
-    pub rules: &'r Rules,
+    pub passwords: Rc<[String]>,
+    /// The scan with YARA rules.
+    pub scan: Scan<'r>,
     /// Bytes that may still be produced.
     pub produced_left: usize,
     /// Members that may still be looked at.

@@ -3,6 +3,8 @@
 //! A picture is decoded only when its header asks for no more pixels than are
 //! allowed, and is searched as grey values, scaled down where it is large.
 
+mod finders;
+
 use std::io::Cursor;
 
 use image::{
@@ -10,6 +12,8 @@ use image::{
     imageops::{self, FilterType},
 };
 use url::Url;
+
+use finders::{Finders, MAX_FINDERS};
 
 use super::{
     kind::FileKind,
@@ -24,9 +28,6 @@ const SEARCHED_SIDE: u32 = 1_200;
 const LARGE_SIDE: u32 = 2_400;
 /// Below this side a code may have one pixel for a module: it is enlarged.
 const SMALL_SIDE: u32 = 260;
-/// Finder patterns of a picture that is searched. The search compares each with
-/// each, and no honest picture has so many.
-const MAX_FINDERS: usize = 60;
 /// Codes read of one picture.
 const MAX_CODES: usize = 20;
 
@@ -75,17 +76,35 @@ pub(super) fn may_decode(file: &Open<'_, '_>, width: u32, height: u32) -> bool {
     width > 0 && height > 0 && u64::from(width) * u64::from(height) <= file.run.limits.pixels
 }
 
-/// Grey values; what is transparent shows white, as on a page.
+/// Grey values (ITU-R BT.601 weights in 256ths); what is transparent shows white, as
+/// on a page.
 fn grey(picture: DynamicImage) -> GrayImage {
-    if !picture.color().has_alpha() {
-        return picture.into_luma8();
+    const fn luma([red, green, blue]: [u8; 3]) -> u8 {
+        let sum = 77 * red as u32 + 150 * green as u32 + 29 * blue as u32;
+        (sum >> 8) as u8
     }
-    let both = picture.into_luma_alpha8();
-    GrayImage::from_fn(both.width(), both.height(), |x, y| {
-        let [value, alpha] = both.get_pixel(x, y).0;
-        let shown = u16::from(value) * u16::from(alpha) + 255 * u16::from(255 - alpha);
-        Luma([u8::try_from(shown / 255).unwrap_or(u8::MAX)])
-    })
+    const fn on_white(value: u8, alpha: u8) -> u8 {
+        ((value as u32 * alpha as u32 + 255 * (255 - alpha as u32)) / 255) as u8
+    }
+    let (width, height) = (picture.width(), picture.height());
+    let values: Vec<u8> = match picture {
+        DynamicImage::ImageLuma8(grey) => return grey,
+        DynamicImage::ImageRgb8(colours) => colours.pixels().map(|pixel| luma(pixel.0)).collect(),
+        DynamicImage::ImageRgba8(colours) => colours
+            .pixels()
+            .map(|pixel| {
+                let [red, green, blue, alpha] = pixel.0;
+                on_white(luma([red, green, blue]), alpha)
+            })
+            .collect(),
+        other if other.color().has_alpha() => other
+            .into_luma_alpha8()
+            .pixels()
+            .map(|pixel| on_white(pixel.0[0], pixel.0[1]))
+            .collect(),
+        other => return other.into_luma8(),
+    };
+    GrayImage::from_raw(width, height, values).unwrap_or_default()
 }
 
 /// Reads the QR codes of a picture given as grey values: each becomes a note, and
@@ -101,31 +120,63 @@ pub(super) fn codes_of_luma(file: &mut Open<'_, '_>, picture: GrayImage) {
     file.run.pictures_left = left;
     let side = picture.width().max(picture.height());
     if side <= SMALL_SIDE {
-        let large = imageops::resize(
-            &picture,
-            picture.width() * 4,
-            picture.height() * 4,
-            FilterType::Nearest,
-        );
-        search(file, framed(&large));
+        if Finders::of(&picture).any() {
+            let large = imageops::resize(
+                &picture,
+                picture.width() * 4,
+                picture.height() * 4,
+                FilterType::Nearest,
+            );
+            search(file, &framed(&large));
+        }
         return;
     }
-    if search(file, scaled(&picture, SEARCHED_SIDE)) || side <= SEARCHED_SIDE {
-        return;
+    let mut last = 0;
+    for side in [SEARCHED_SIDE, LARGE_SIDE] {
+        let factor = shrinking(&picture, side);
+        if factor == last {
+            return;
+        }
+        last = factor;
+        let any = if factor == 1 {
+            search(file, &picture)
+        } else {
+            search(file, &shrunk(&picture, factor))
+        };
+        if any {
+            return;
+        }
     }
-    search(file, scaled(&picture, LARGE_SIDE));
 }
 
-fn scaled(picture: &GrayImage, side: u32) -> GrayImage {
+/// By how much a picture is made smaller for its longer side to be about `side`.
+fn shrinking(picture: &GrayImage, side: u32) -> u32 {
     let longer = picture.width().max(picture.height());
-    if longer <= side {
-        return picture.clone();
+    (longer.saturating_add(side / 2) / side).max(1)
+}
+
+/// Made smaller by a whole number, each pixel the mean of a square; what is left at
+/// the right and at the bottom is cut off.
+fn shrunk(picture: &GrayImage, factor: u32) -> GrayImage {
+    let (width, height) = (picture.width() / factor, picture.height() / factor);
+    let size = |length: u32| usize::try_from(length).unwrap_or(usize::MAX).max(1);
+    let (step, row) = (size(factor), size(picture.width()));
+    let area = factor.saturating_mul(factor).max(1);
+    let mut values = Vec::with_capacity(size(width) * size(height));
+    let mut sums = vec![0u32; size(width)];
+    for rows in picture.as_raw().chunks_exact(row * step).take(size(height)) {
+        sums.fill(0);
+        for row in rows.chunks_exact(row) {
+            for (sum, square) in sums.iter_mut().zip(row.chunks_exact(step)) {
+                *sum += square.iter().map(|value| u32::from(*value)).sum::<u32>();
+            }
+        }
+        values.extend(
+            sums.iter()
+                .map(|sum| u8::try_from(sum / area).unwrap_or(u8::MAX)),
+        );
     }
-    let shrink = |length: u32| {
-        let length = u64::from(length) * u64::from(side) / u64::from(longer);
-        u32::try_from(length).unwrap_or(side).max(1)
-    };
-    imageops::thumbnail(picture, shrink(picture.width()), shrink(picture.height()))
+    GrayImage::from_raw(width, height, values).unwrap_or_default()
 }
 
 /// With a white margin, which a small picture often lacks.
@@ -137,16 +188,21 @@ fn framed(picture: &GrayImage) -> GrayImage {
 
 /// Looks for codes as they are and, when there is none, with light and dark
 /// exchanged.
-fn search(file: &mut Open<'_, '_>, mut picture: GrayImage) -> bool {
-    if found(file, &picture) {
+fn search(file: &mut Open<'_, '_>, picture: &GrayImage) -> bool {
+    let finders = Finders::of(picture);
+    if found(file, picture, finders.dark) {
         return true;
     }
-    imageops::invert(&mut picture);
-    found(file, &picture)
+    if finders.light < 3 {
+        return false;
+    }
+    let mut inverted = picture.clone();
+    imageops::invert(&mut inverted);
+    found(file, &inverted, finders.light)
 }
 
-fn found(file: &mut Open<'_, '_>, picture: &GrayImage) -> bool {
-    match finders(picture) {
+fn found(file: &mut Open<'_, '_>, picture: &GrayImage, finders: usize) -> bool {
+    match finders {
         0..=2 => return false,
         3..=MAX_FINDERS => {}
         _ => {
@@ -155,16 +211,11 @@ fn found(file: &mut Open<'_, '_>, picture: &GrayImage) -> bool {
         }
     }
     let side = |length: u32| usize::try_from(length).unwrap_or_default();
-    let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(
-        side(picture.width()),
-        side(picture.height()),
-        |x, y| {
-            let at = |v: usize| u32::try_from(v).unwrap_or_default();
-            picture
-                .get_pixel_checked(at(x), at(y))
-                .map_or(255, |pixel| pixel.0[0])
-        },
-    );
+    let (width, values) = (side(picture.width()), picture.as_raw());
+    let mut prepared =
+        rqrr::PreparedImage::prepare_from_greyscale(width, side(picture.height()), |x, y| {
+            values.get(y * width + x).copied().unwrap_or(u8::MAX)
+        });
     let mut any = false;
     for grid in prepared.detect_grids().into_iter().take(MAX_CODES) {
         let mut content = Vec::new();
@@ -174,104 +225,6 @@ fn found(file: &mut Open<'_, '_>, picture: &GrayImage) -> bool {
         }
     }
     any
-}
-
-/// How many finder patterns (dark and light in the ratio 1:1:3:1:1 across and
-/// down, ISO/IEC 18004 section 6.3.3) a picture seems to have, counted to just
-/// past [`MAX_FINDERS`].
-fn finders(picture: &GrayImage) -> usize {
-    let mean = {
-        let sum: u64 = picture.as_raw().iter().map(|v| u64::from(*v)).sum();
-        u8::try_from(sum / (picture.as_raw().len().max(1) as u64)).unwrap_or(u8::MAX)
-    };
-    // the search itself has local thresholds; this count only guards it, so a
-    // second one catches pictures that are mostly light or mostly dark
-    [mean, 128]
-        .into_iter()
-        .map(|threshold| finders_at(picture, threshold))
-        .max()
-        .unwrap_or_default()
-}
-
-fn finders_at(picture: &GrayImage, threshold: u8) -> usize {
-    let mut centres: Vec<(u32, u32)> = Vec::new();
-    for (y, row) in picture.rows().enumerate() {
-        let y = u32::try_from(y).unwrap_or(u32::MAX);
-        let mut runs = [0u32; 5];
-        let mut dark = false;
-        for (x, pixel) in row.enumerate() {
-            let x = u32::try_from(x).unwrap_or(u32::MAX);
-            let now = pixel.0[0] < threshold;
-            if now == dark {
-                runs[4] += 1;
-                continue;
-            }
-            if dark && is_finder(runs) {
-                let centre = x.saturating_sub(runs[4] + runs[3] + runs[2] / 2);
-                let near =
-                    |(a, b): &(u32, u32)| a.abs_diff(centre) <= runs[2] && b.abs_diff(y) <= runs[2];
-                if !centres.iter().rev().any(near) {
-                    centres.push((centre, y));
-                    if centres.len() > MAX_FINDERS * 4 {
-                        return centres.len();
-                    }
-                }
-            }
-            runs.rotate_left(1);
-            runs[4] = 1;
-            dark = now;
-        }
-        if dark && is_finder(runs) {
-            centres.push((picture.width(), y));
-        }
-    }
-    centres
-        .into_iter()
-        .filter(|(x, y)| stands(picture, *x, *y, threshold))
-        .count()
-}
-
-fn is_finder([a, b, c, d, e]: [u32; 5]) -> bool {
-    let total = a + b + c + d + e;
-    // half a module of slack, and a whole one and a half for the core
-    let close = |run: u32, modules: u32| {
-        (run * 7).abs_diff(total * modules) * 2 <= total * modules.min(2) + 7
-    };
-    total >= 7 && close(a, 1) && close(b, 1) && close(c, 3) && close(d, 1) && close(e, 1)
-}
-
-/// Whether the column through a centre has the pattern too, roughly: a dark core
-/// between light rings.
-fn stands(picture: &GrayImage, x: u32, y: u32, threshold: u8) -> bool {
-    let x = x.min(picture.width().saturating_sub(1));
-    let dark = |y: u32| {
-        picture
-            .get_pixel_checked(x, y)
-            .is_some_and(|pixel| pixel.0[0] < threshold)
-    };
-    let length = |from: u32, down: bool, wanted: bool| {
-        let mut at = from;
-        let mut count = 0u32;
-        while at < picture.height() && dark(at) == wanted && count < 2_000 {
-            count += 1;
-            match if down {
-                at.checked_add(1)
-            } else {
-                at.checked_sub(1)
-            } {
-                Some(next) => at = next,
-                None => break,
-            }
-        }
-        (count, at)
-    };
-    let (up, above) = length(y, false, true);
-    let (down, below) = length(y, true, true);
-    let core = (up + down).saturating_sub(1);
-    let (ring_above, _) = length(above, false, false);
-    let (ring_below, _) = length(below, true, false);
-    let fits = |ring: u32| ring > 0 && (ring * 3).abs_diff(core) <= core.max(2);
-    fits(ring_above) && fits(ring_below)
 }
 
 /// Keeps the content of a code.

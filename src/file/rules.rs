@@ -105,17 +105,43 @@ impl Rules {
         &self.warnings
     }
 
-    /// The rules that match, at most fifty. A scan that takes longer than a second
-    /// or two is given up and finds nothing.
+    /// A scan of any number of files, one after the other. To begin one costs as much
+    /// as to scan a small file, so it is done when the first file comes.
+    #[must_use]
+    pub(super) const fn scanning(&self) -> Scan<'_> {
+        Scan {
+            rules: self,
+            scanner: None,
+        }
+    }
+
+    /// The rules that match one file; see [`Scan::file`].
     #[must_use]
     pub fn scan(&self, bytes: &[u8]) -> Vec<RuleHit> {
-        let Some(rules) = &self.compiled else {
+        self.scanning().file(bytes)
+    }
+}
+
+/// A scan under way.
+pub(super) struct Scan<'r> {
+    rules: &'r Rules,
+    scanner: Option<Scanner<'r>>,
+}
+
+impl Scan<'_> {
+    /// The rules that match, at most fifty. A scan that takes longer than a second
+    /// or two is given up and finds nothing.
+    pub fn file(&mut self, bytes: &[u8]) -> Vec<RuleHit> {
+        let Some(rules) = &self.rules.compiled else {
             return Vec::new();
         };
-        let mut scanner = Scanner::new(rules);
-        scanner
-            .set_timeout(SCAN)
-            .max_matches_per_pattern(MAX_MATCHES);
+        let scanner = self.scanner.get_or_insert_with(|| {
+            let mut scanner = Scanner::new(rules);
+            scanner
+                .set_timeout(SCAN)
+                .max_matches_per_pattern(MAX_MATCHES);
+            scanner
+        });
         let Ok(results) = scanner.scan(bytes) else {
             return Vec::new();
         };

@@ -24,6 +24,10 @@ pub(in crate::http) struct Indicator {
     defanged: String,
     /// Where in the message it stands.
     places: Vec<String>,
+    /// What it is to the message: `own` (the organisation's), `recipient`, `sender`,
+    /// `followed`, `loaded`, `hop`, `file`, `mentioned`. Nothing that is `own` or
+    /// `recipient` belongs on a blocklist.
+    role: Option<String>,
     /// Why it is never sent out or fetched, when it is not.
     private: Option<String>,
     /// What sources say.
@@ -88,6 +92,10 @@ pub(in crate::http) fn of(submission: &Submission) -> Vec<Indicator> {
                     .get("private")
                     .and_then(Value::as_str)
                     .map(str::to_owned),
+                role: observable
+                    .get("role")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned),
                 defanged: text(observable.get("defanged")),
                 kind,
                 value,
@@ -111,7 +119,7 @@ pub(in crate::http) fn concerns(answer: &SourceAnswer, kind: &str, value: &str) 
         && url::Url::parse(value).is_ok_and(|url| url.host_str() == Some(answer.value.as_str()))
 }
 
-/// The table: kind, defanged value, value, places, sources.
+/// The table: kind, role, defanged value, value, places, private, sources.
 ///
 /// # Errors
 /// Never in memory; the writer's own otherwise.
@@ -120,7 +128,9 @@ pub(in crate::http) fn csv(indicators: &[Indicator]) -> Result<Vec<u8>, csv::Err
         .quote_style(csv::QuoteStyle::Always)
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
-    table.write_record(["kind", "defanged", "value", "places", "private", "sources"])?;
+    table.write_record([
+        "kind", "role", "defanged", "value", "places", "private", "sources",
+    ])?;
     for each in indicators {
         let sources: Vec<String> = each
             .sources
@@ -129,6 +139,7 @@ pub(in crate::http) fn csv(indicators: &[Indicator]) -> Result<Vec<u8>, csv::Err
             .collect();
         table.write_record([
             neutral(&each.kind),
+            neutral(each.role.as_deref().unwrap_or_default()),
             neutral(&each.defanged),
             neutral(&each.value),
             neutral(&each.places.join(" ")),

@@ -15,7 +15,7 @@ use crate::{
 /// One message, taken apart.
 pub(super) struct Dissected {
     pub parsed: ParsedMessage,
-    /// What the message itself holds; the verdict rests on these.
+    /// What the message itself holds.
     pub observables: Vec<Observable>,
     /// What its files hold.
     pub inside: Vec<Observable>,

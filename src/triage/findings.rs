@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::dissect::Dissected;
+use super::{dissect::Dissected, role::Roles};
 use crate::{
     enrich::authenticate::Evaluated,
     file::FileReport,
@@ -58,11 +58,12 @@ fn people(list: &[Person]) -> Vec<String> {
 }
 
 /// Makes the findings of a message. `observables` are those of the message and of
-/// its files.
+/// its files, `roles` tell whose they are.
 #[must_use]
 pub(super) fn of(
     message: &Dissected,
     observables: &[Observable],
+    roles: &Roles,
     evaluated: Option<&Evaluated>,
     trusted: &[String],
 ) -> Findings {
@@ -89,7 +90,7 @@ pub(super) fn of(
             observables
                 .iter()
                 .take(MOST_OBSERVABLES)
-                .map(observable)
+                .map(|one| observable(one, roles))
                 .collect::<Vec<_>>()
         ),
         defects: parsed.defects.iter().map(ToString::to_string).collect(),
@@ -224,8 +225,13 @@ fn span(seconds: i64) -> String {
 }
 
 /// An observable with what is known of it beyond its value.
-fn observable(one: &Observable) -> Value {
+fn observable(one: &Observable, roles: &Roles) -> Value {
     let mut shown = json!(one);
+    if let Some(shown) = shown.as_object_mut() {
+        // it repeats a stranger's text at length
+        shown.remove("link");
+        shown.insert("role".to_owned(), json!(roles.role(one)));
+    }
     if let (Some(shown), Some(link)) = (shown.as_object_mut(), &one.link) {
         shown.insert("private".to_owned(), json!(link.private));
         shown.insert("wrapped_by".to_owned(), json!(link.wrapped_by));

@@ -20,7 +20,9 @@ use super::{
     dissect::dissect,
     findings,
     lookups::{self, Enrichment},
-    reassess, thank,
+    reassess,
+    role::Roles,
+    thank,
 };
 
 impl Case<'_> {
@@ -79,16 +81,12 @@ impl Case<'_> {
             answers: known.answers.clone(),
             ..verdict::Facts::default()
         };
-        let mut assessment = verdict::assess(
-            &message.parsed,
-            &message.observables,
-            &facts,
-            &app.config.policy,
-        );
+        let mut assessment = verdict::assess(&message.parsed, &all, &facts, &app.config.policy);
         assessment.awaited = known.awaited.keys().cloned().collect();
 
         let trusted = &app.config.policy.trusted_authserv_ids;
-        let mut kept = findings::of(&message, &all, evaluated.as_ref(), trusted);
+        let roles = Roles::of(&message, &app.config.organisation.domains);
+        let mut kept = findings::of(&message, &all, &roles, evaluated.as_ref(), trusted);
         // our own checks are made once: keys and policies are those of the first time
         let before = self.submission.findings.as_ref();
         if let Some(before) = before.and_then(|f| f.get("evaluated")).filter(|_| again) {

@@ -15,6 +15,7 @@ pub mod letter;
 pub mod lookups;
 pub mod overturn;
 mod reassess;
+mod role;
 pub mod thank;
 
 pub use case::Triage;

@@ -12,7 +12,7 @@ mod tnef;
 
 use super::{
     kind::FileKind,
-    open::{Open, Run},
+    open::Open,
     passwords::words_that_may_be_passwords,
     report::{LinkSource, NoteKind},
 };
@@ -91,25 +91,9 @@ impl Letter {
 fn with_passwords(file: &mut Open<'_, '_>, text: &str, take: impl FnOnce(&mut Open<'_, '_>)) {
     let mut words = words_that_may_be_passwords(text);
     words.extend(file.run.passwords.iter().cloned());
-    let mut run = Run {
-        limits: file.run.limits,
-        passwords: &words,
-        rules: file.run.rules,
-        produced_left: file.run.produced_left,
-        members_left: file.run.members_left,
-        pictures_left: file.run.pictures_left,
-    };
-    let mut inner = Open {
-        bytes: file.bytes,
-        report: std::mem::take(&mut file.report),
-        depth: file.depth,
-        run: &mut run,
-    };
-    take(&mut inner);
-    file.report = inner.report;
-    file.run.produced_left = run.produced_left;
-    file.run.members_left = run.members_left;
-    file.run.pictures_left = run.pictures_left;
+    let known = std::mem::replace(&mut file.run.passwords, words.into());
+    take(file);
+    file.run.passwords = known;
 }
 
 #[cfg(test)]

@@ -10,7 +10,10 @@ mod drawn;
 mod images;
 mod raw;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use lopdf::{
     DecompressError, Dictionary, Document, Error, LoadOptions, Object, ObjectId, Stream,
@@ -95,7 +98,8 @@ fn load(file: &mut Open<'_, '_>) -> Option<Document> {
     if !plain.is_encrypted() {
         return Some(plain);
     }
-    let tried = file.run.passwords.iter().take(file.run.limits.passwords);
+    let passwords = Rc::clone(&file.run.passwords);
+    let tried = passwords.iter().take(file.run.limits.passwords);
     for password in tried {
         if let Ok(document) = Document::load_mem_with_options(bytes, options(Some(password)))
             && !document.is_encrypted()
