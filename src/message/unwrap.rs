@@ -87,7 +87,13 @@ fn unwrap_once(link: &str) -> Layer {
         .or_else(|| coded(&url, &link, &host))
         .or_else(|| by_path(&url, &link, &host, &path))
         .or_else(|| google(&url, &host, &path))?;
-    let candidate = candidate.trim().to_owned();
+    // as browsers do: controls and blanks around it, tabs and line ends anywhere
+    // (URL Standard, basic URL parser, steps 1 and 3)
+    let candidate: String = candidate
+        .trim_matches(|c: char| c <= ' ' || c.is_whitespace())
+        .chars()
+        .filter(|c| !matches!(c, '\t' | '\n' | '\r'))
+        .collect();
     let inner = Url::parse(&candidate).ok()?;
     (matches!(inner.scheme(), "http" | "https") && inner.host_str().is_some())
         .then_some((name, candidate))

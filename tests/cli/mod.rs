@@ -366,7 +366,7 @@ fn the_doctor_reads_yara_rules_and_asks_scanners_of_ones_own() {
     let dead = closed.local_addr().expect("address").port();
     drop(closed);
     let text = format!(
-        "[database]\nurl = 'sqlite:a.db'\n[files]\nrules = '{}'\n[lookups.clamav]\nenabled = true\nendpoint = 'tcp://127.0.0.1:{dead}'\n[lookups.rspamd]\nenabled = true\nendpoint = 'http://127.0.0.1:{dead}'\n",
+        "[database]\nurl = 'sqlite:a.db'\n[files]\nrules = '{}'\n[lookups.clamav]\nendpoint = 'tcp://127.0.0.1:{dead}'\n[lookups.rspamd]\nendpoint = 'http://127.0.0.1:{dead}'\n",
         rules.display()
     );
     std::fs::write(at.join("a.toml"), text).expect("written");
