@@ -115,7 +115,8 @@ impl Rules {
         }
     }
 
-    /// The rules that match one file; see [`Scan::file`].
+    /// The rules that match one file, at most fifty. A scan that takes longer than a
+    /// second or two is given up and finds nothing.
     #[must_use]
     pub fn scan(&self, bytes: &[u8]) -> Vec<RuleHit> {
         self.scanning().file(bytes)
