@@ -17,12 +17,13 @@
 )]
 
 mod support {
+    pub mod mail;
     pub mod rspamd;
 }
 
 use std::{
     hint::black_box,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -41,24 +42,12 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const RUNS: usize = 3;
 
 fn main() {
-    let most: usize = std::env::args()
-        .skip(1)
-        .find_map(|argument| argument.parse().ok())
-        .unwrap_or(usize::MAX);
-    let shared = std::env::var("UNHOOK_SHARED")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").to_owned());
-    let mut files = Vec::new();
-    walk(&Path::new(&shared).join("corpora/dev"), &mut files);
-    files.sort();
-    // every nth, so that a smaller number still has all kinds
-    let step = (files.len() / most.max(1)).max(1);
-    let mail: Vec<Vec<u8>> = files
-        .iter()
-        .step_by(step)
-        .map(|path| std::fs::read(path).expect("readable"))
-        .collect();
+    let mail = support::mail::read();
     if mail.is_empty() {
-        println!("left out: there is no mail below {shared}/corpora/dev");
+        println!(
+            "left out: there is no mail below {}",
+            support::mail::folder()
+        );
         return;
     }
     let octets: usize = mail.iter().map(Vec::len).sum();
@@ -161,18 +150,4 @@ fn tell(what: &str, messages: usize, took: Duration, bare: Duration) {
         messages as f64 / took.as_secs_f64(),
         took.as_secs_f64() / bare.as_secs_f64()
     );
-}
-
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            walk(&path, files);
-        } else if path.extension().is_some_and(|e| e == "eml") {
-            files.push(path);
-        }
-    }
 }

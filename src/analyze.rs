@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn directories_are_walked_in_order_and_what_is_unreadable_does_not_stop_it() {
         let dir = tempfile::tempdir().unwrap();
-        let mail = b"From: a@b.example\r\nSubject: hi\r\n\r\nsome words for you\r\n";
+        let mail = b"From: Ann <ann@b.example>\r\nTo: bob@c.example\r\nSubject: Re: minutes of the meeting\r\nIn-Reply-To: <1@c.example>\r\nMessage-ID: <2@b.example>\r\n\r\nHi Bob,\r\n\r\nthanks for the minutes. I think the second patch still breaks the build on my machine;\r\nshall we look at it on Thursday after the meeting?\r\n\r\nAnn\r\n";
         std::fs::create_dir(dir.path().join("b")).unwrap();
         std::fs::write(dir.path().join("b/2.eml"), mail).unwrap();
         std::fs::write(dir.path().join("a.eml"), mail).unwrap();

@@ -7,7 +7,7 @@
 //! ```text
 //! main | demo
 //! http, auth
-//! intake, triage, remediation
+//! intake, triage, remediation, analyze, learn
 //! app
 //! jobs | store, mailbox, notify, enrich, sandbox
 //! verdict
@@ -30,6 +30,7 @@ pub mod file;
 pub mod http;
 pub mod intake;
 pub mod jobs;
+pub mod learn;
 pub mod mailbox;
 pub mod message;
 pub mod notify;

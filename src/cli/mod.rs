@@ -9,6 +9,7 @@ mod doctor;
 mod keys;
 mod logging;
 mod migrate;
+mod model;
 mod openapi;
 mod serve;
 #[cfg(feature = "sim")]
@@ -55,6 +56,9 @@ enum Command {
     Keys(keys::Command),
     /// Judge mail files offline
     Analyze(analyze::Options),
+    /// Train the statistical model of mail, and measure it
+    #[command(subcommand)]
+    Model(model::Command),
     /// Take files apart for a running Unhook: it starts this command by itself,
     /// and talks to it over its standard input and output
     #[command(hide = true, name = "dissect-files")]
@@ -129,6 +133,7 @@ impl Cli {
             Command::Doctor(options) => doctor::run(&options).await,
             Command::Keys(command) => keys::run(command).await,
             Command::Analyze(options) => analyze::run(&options),
+            Command::Model(command) => model::run(&command),
             Command::DissectFiles => Ok(dissect_files()),
             Command::VisitLink => visit_link().await,
             Command::Openapi => openapi::run(),

@@ -8,10 +8,13 @@ use serde::{Deserialize, Serialize};
 pub struct Policy {
     /// Pull without a person where an assessment allows it.
     pub automatic_pull: bool,
-    /// Probability of malice from which a message is malicious, 0.5 to 1.
+    /// Probability of malice from which a message is malicious, 0.5 to 1. Of 1,083
+    /// labelled messages above the default 17 were spam and none wanted mail
+    /// (`benches/model`).
     pub malicious_from: f64,
     /// Probability of malice from which an analyst has to look, above 0 and at
-    /// most `malicious_from`.
+    /// most `malicious_from`. Of 2,695 labelled messages below the default 14 were
+    /// malicious (`benches/model`).
     pub suspicious_from: f64,
     /// Independent evidence classes that a pull without a person needs, 2 to 6.
     pub evidence_classes: u32,
@@ -26,8 +29,8 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             automatic_pull: true,
-            malicious_from: 0.8,
-            suspicious_from: 0.5,
+            malicious_from: 0.95,
+            suspicious_from: 0.03,
             evidence_classes: 2,
             max_age_days: 30,
             trusted_authserv_ids: Vec::new(),

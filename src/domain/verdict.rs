@@ -1,6 +1,6 @@
 //! Verdicts and what they rest on.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -133,6 +133,13 @@ pub struct Assessment {
     pub signals: Vec<Signal>,
     /// Version of the rules that judged.
     pub rules_version: String,
+    /// Version of the statistical model; none where it could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_version: Option<String>,
+    /// The model's probabilities: `malicious`, `spam`, `bulk`, `ham`; the score joins
+    /// them with what no collection of mail can teach.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub probabilities: BTreeMap<String, f64>,
     /// Whether policy may pull on this assessment without a person: malicious,
     /// at least two independent evidence classes, no defect that makes the
     /// message ambiguous, no exclusion (internal authenticated sender, too old).

@@ -71,7 +71,7 @@ pub(super) fn folded(text: &str, disguised: &mut Vec<String>) -> Vec<String> {
         .collect()
 }
 
-fn latin_twin(c: char) -> char {
+pub(super) fn latin_twin(c: char) -> char {
     match c {
         'а' | 'α' => 'a',
         'в' => 'b',

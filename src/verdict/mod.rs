@@ -11,6 +11,7 @@ mod case;
 mod hosts;
 mod lookalike;
 mod lure;
+pub mod model;
 mod rules;
 mod weights;
 
@@ -23,6 +24,7 @@ use crate::{
     message::{Defect, Fingerprint, Observable, ParsedMessage},
 };
 use case::Case;
+use model::{Class, Features, Group, Model, Opinion};
 
 /// Version of the rules and weights; changes with either.
 pub const RULES_VERSION: &str = "2026.11-1";
@@ -31,6 +33,10 @@ pub const RULES_VERSION: &str = "2026.11-1";
 const MOST_RELIEF: f64 = -3.5;
 /// Log-odds from which the reasons of one class count as evidence of their own.
 const CLASS_COUNTS_FROM: f64 = 0.3;
+/// Log-odds from which the model's opinion of a group is told.
+const MODEL_TOLD_FROM: f64 = 0.3;
+/// Log-odds from which it counts as evidence: likeness alone is a weak witness.
+const MODEL_COUNTS_FROM: f64 = 1.0;
 
 /// What the message itself cannot tell.
 #[derive(Debug, Clone, Default)]
@@ -53,8 +59,8 @@ pub struct Facts {
     pub answers: Vec<SourceAnswer>,
 }
 
-/// Judges a message. On anything it cannot read the outcome is a person's look,
-/// never "malicious" and never "benign".
+/// Judges a message with the model that comes with Unhook. On anything it cannot
+/// read the outcome is a person's look, never "malicious" and never "benign".
 #[must_use]
 pub fn assess(
     message: &ParsedMessage,
@@ -62,13 +68,48 @@ pub fn assess(
     facts: &Facts,
     policy: &Policy,
 ) -> Assessment {
+    let case = judged_by_rules(message, observables, facts);
+    let opinion = Model::shipped()
+        .ok()
+        .map(|(model, _)| (model.judge(&features(&case, observables)), model.version()));
+    let opinion = opinion
+        .as_ref()
+        .map(|(opinion, version)| (opinion, *version));
+    concluded(&case, opinion, policy)
+}
+
+/// Judges a message with the opinion of a model that was asked elsewhere: a version
+/// of its own, or one that has not seen the message.
+#[must_use]
+pub fn assess_with(
+    message: &ParsedMessage,
+    observables: &[Observable],
+    facts: &Facts,
+    policy: &Policy,
+    opinion: (&Opinion, &str),
+) -> Assessment {
+    let case = judged_by_rules(message, observables, facts);
+    concluded(&case, Some(opinion), policy)
+}
+
+fn judged_by_rules<'m>(
+    message: &'m ParsedMessage,
+    observables: &'m [Observable],
+    facts: &'m Facts,
+) -> Case<'m> {
     let mut case = Case::new(message, observables, facts);
     rules::run(&mut case);
-    let (malice, spam) = log_odds(&case);
-    let score = probability(malice);
-    let verdict = conclude(&case, score, probability(spam), policy);
+    case
+}
+
+fn concluded(case: &Case<'_>, opinion: Option<(&Opinion, &str)>, policy: &Policy) -> Assessment {
+    let (message, facts) = (case.message, case.facts);
+    let (opinion, model_version) = opinion.unzip();
+    let (malice, spam) = log_odds(case);
+    let score = probability(opinion.map_or(malice, |opinion| joined(case, opinion)));
+    let verdict = conclude(case, score, probability(spam), opinion, policy);
     let internal = facts.internal_sender || (case.is_proven() && case.is_own(&case.domain));
-    let signals = signals(&case);
+    let signals = signals(case, opinion);
     let doubt = (verdict == Verdict::Malicious)
         .then(|| doubt(message, &signals, policy))
         .flatten();
@@ -83,10 +124,67 @@ pub fn assess(
         score,
         signals,
         rules_version: RULES_VERSION.to_owned(),
+        model_version: model_version.map(str::to_owned),
+        probabilities: opinion.map(Opinion::by_name).unwrap_or_default(),
         may_pull: hold_reason.is_none(),
         hold_reason,
         awaited: Vec::new(),
     }
+}
+
+/// What the statistical model sees of a message: its features and the rules that find
+/// something in it.
+#[must_use]
+pub fn seen_by_model(
+    message: &ParsedMessage,
+    observables: &[Observable],
+    facts: &Facts,
+) -> Features {
+    features(&judged_by_rules(message, observables, facts), observables)
+}
+
+/// Rules about things that no collection of mail holds (an organisation, a border's
+/// records, sources) say nothing to the model: they are weighed beside it.
+fn features(case: &Case<'_>, observables: &[Observable]) -> Features {
+    let ids = case.findings.iter().map(|finding| finding.id);
+    Features::of(
+        case.message,
+        observables,
+        ids.filter(|id| !beside_model(id)),
+    )
+}
+
+/// Whether a rule's finding is weighed beside the model's opinion.
+fn beside_model(id: &str) -> bool {
+    let measured = [
+        "file.archive",
+        "file.calendar",
+        "file.document",
+        "file.html",
+    ];
+    id.starts_with("auth.")
+        || id.starts_with("source.")
+        || id.contains(".org_")
+        || (id.starts_with("file.") && !measured.contains(&id))
+        || matches!(
+            id,
+            "link.shows_own" | "sender.own_domain_unproven" | "form.password"
+        )
+}
+
+/// Log-odds of malice: the model's opinion, and the weights of what it cannot know.
+fn joined(case: &Case<'_>, opinion: &Opinion) -> f64 {
+    let malice = opinion.malice().clamp(1e-6, 1.0 - 1e-6);
+    let (mut against, mut relief) = (0.0, 0.0);
+    for finding in case.findings.iter().filter(|f| beside_model(f.id)) {
+        let (weight, _) = weights::of(finding.id);
+        if weight > 0.0 {
+            against += weight;
+        } else {
+            relief += weight;
+        }
+    }
+    (malice / (1.0 - malice)).ln() + against + f64::max(relief, MOST_RELIEF)
 }
 
 fn log_odds(case: &Case<'_>) -> (f64, f64) {
@@ -109,7 +207,13 @@ fn probability(log_odds: f64) -> f64 {
     1.0 / (1.0 + (-log_odds).exp())
 }
 
-fn conclude(case: &Case<'_>, malice: f64, spam: f64, policy: &Policy) -> Verdict {
+fn conclude(
+    case: &Case<'_>,
+    malice: f64,
+    spam: f64,
+    opinion: Option<&Opinion>,
+    policy: &Policy,
+) -> Verdict {
     let message = case.message;
     let nothing = case.word_count < 3
         && case.ways.is_empty()
@@ -126,6 +230,13 @@ fn conclude(case: &Case<'_>, malice: f64, spam: f64, policy: &Policy) -> Verdict
     }
     if message.ambiguous() || unread(&case.facts.files).is_some() {
         return Verdict::Unknown;
+    }
+    if let Some(opinion) = opinion {
+        return match opinion.likeliest_harmless() {
+            Class::Spam => Verdict::Spam,
+            Class::Bulk => Verdict::Bulk,
+            Class::Malicious | Class::Ham => Verdict::Benign,
+        };
     }
     let found = |id: &str| case.findings.iter().any(|f| f.id == id);
     if spam >= 0.5 {
@@ -151,7 +262,36 @@ fn class(id: &str) -> &'static str {
     }
 }
 
-fn signals(case: &Case<'_>) -> Vec<Signal> {
+/// What the model says of each group of features, in words; small voices and the
+/// rules, which speak for themselves, are left out.
+fn of_model(opinion: &Opinion) -> impl Iterator<Item = Signal> {
+    Group::ALL.into_iter().filter_map(|group| {
+        let weight = opinion.speaks_for_malice(group);
+        let (class, what, place) = match group {
+            Group::Subject => ("language", "the subject", "header:Subject"),
+            Group::Body => ("language", "the wording", "body"),
+            Group::Links => ("links", "the form of its links", "body"),
+            Group::Sender => ("sender", "the sender's name and address", "header:From"),
+            Group::Structure => ("structure", "the form of the body", "body"),
+            Group::Files => ("attachments", "its files' names and types", "attachment"),
+            Group::Rules => return None,
+        };
+        let like = if weight > 0.0 {
+            "malicious"
+        } else {
+            "harmless"
+        };
+        (weight.abs() >= MODEL_TOLD_FROM).then(|| Signal {
+            id: format!("model.{}", group.name()),
+            class: class.to_owned(),
+            evidence: format!("{what} resembles that of {like} mail"),
+            place: place.to_owned(),
+            weight: (weight * 100.0).round() / 100.0,
+        })
+    })
+}
+
+fn signals(case: &Case<'_>, opinion: Option<&Opinion>) -> Vec<Signal> {
     let mut signals: Vec<Signal> = case
         .findings
         .iter()
@@ -162,6 +302,7 @@ fn signals(case: &Case<'_>) -> Vec<Signal> {
             place: finding.place.clone(),
             weight: weights::of(finding.id).0,
         })
+        .chain(opinion.into_iter().flat_map(of_model))
         .collect();
     signals.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
     signals
@@ -183,6 +324,7 @@ fn evidence_classes(signals: &[Signal]) -> usize {
         let sum: f64 = signals
             .iter()
             .filter(|s| s.class == **class && s.weight > 0.0)
+            .filter(|s| !s.id.starts_with("model.") || s.weight >= MODEL_COUNTS_FROM)
             .map(|s| s.weight)
             .sum();
         sum >= CLASS_COUNTS_FROM

@@ -33,7 +33,7 @@ impl fmt::Display for Violation {
 const LAYERS: &[&[&str]] = &[
     &["main", "cli", "demo"],
     &["http", "auth"],
-    &["intake", "triage", "remediation", "analyze"],
+    &["intake", "triage", "remediation", "analyze", "learn"],
     &["app"],
     &["jobs"],
     &["store", "mailbox", "notify", "enrich", "sandbox"],

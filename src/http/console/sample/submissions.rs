@@ -81,6 +81,8 @@ fn assessment(w: &Words, verdict: Verdict, score: f64) -> Assessment {
             ),
         ],
         rules_version: w.say("2026.11-3"),
+        model_version: Some(w.say("0123456789ab")),
+        probabilities: [("malicious".to_owned(), 0.97), ("spam".to_owned(), 0.02)].into(),
         may_pull: verdict == Verdict::Malicious,
         awaited: Vec::new(),
         hold_reason: (verdict == Verdict::Suspicious)
