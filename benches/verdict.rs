@@ -30,7 +30,7 @@ use unhook::{
     enrich::{merged, observables, observables_of_files},
     file::{FileLimits, Given, Rules, dissect, words_that_may_be_passwords},
     message::{Limits, Observable, ParsedMessage, parse_with_files},
-    verdict::{Facts, assess, model::Model},
+    verdict::{Engine, Facts, model::Model},
 };
 
 /// Runs of each way; the fastest is told, as noise only ever adds.
@@ -65,7 +65,7 @@ fn main() {
     );
 
     let rules = Rules::load(true, None).expect("the built-in rules");
-    let policy = Policy::default();
+    let engine = Engine::new(Policy::default()).expect("the default policy");
     let apart: Vec<_> = mail.iter().map(|raw| taken_apart(raw, &rules)).collect();
     let mut took: Vec<Duration> = apart
         .iter()
@@ -73,7 +73,7 @@ fn main() {
             (0..RUNS)
                 .map(|_| {
                     let began = Instant::now();
-                    black_box(assess(message, observables, facts, &policy));
+                    black_box(engine.assess(message, observables, facts));
                     began.elapsed()
                 })
                 .min()
@@ -95,7 +95,7 @@ fn main() {
     });
     let whole = fastest(&mail, |raw| {
         let (message, observables, facts) = taken_apart(raw, &rules);
-        black_box(assess(&message, &observables, &facts, &policy));
+        black_box(engine.assess(&message, &observables, &facts));
     });
     println!(
         "dissection: {:.0} messages/s; with the verdict: {:.0} ({:.2} of the time)",

@@ -4,6 +4,7 @@
 //! mail, on the bytes alone.
 
 use std::{
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
 };
@@ -12,8 +13,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::{
-    config::policy::Policy,
-    domain::{Signal, Verdict},
+    domain::{Kind, Signal, Verdict},
     enrich::{merged, observables, observables_of_files},
     file::{FileReport, Given, left_out, words_that_may_be_passwords},
     message::{
@@ -21,7 +21,7 @@ use crate::{
         parse_with_files, path as way,
     },
     sandbox::Sandbox,
-    verdict::{Facts, assess},
+    verdict::{Engine, Facts},
 };
 
 /// The answer for one file; the members are the line's JSON.
@@ -33,10 +33,16 @@ pub struct AnalyzeLine {
     pub sha256: Option<String>,
     /// The verdict; `None` when it was not read.
     pub verdict: Option<Verdict>,
+    /// The kind of harm, where there is any.
+    pub kind: Option<Kind>,
     /// Probability of malice, 0 to 1; `None` when it was not read.
     pub score: Option<f64>,
     /// The reasons, heaviest first.
     pub signals: Vec<Signal>,
+    /// What would have made another verdict.
+    pub changes: Vec<String>,
+    /// The statistical model's probabilities of malicious, spam, bulk and ham.
+    pub probabilities: BTreeMap<String, f64>,
     /// What an analyst would look up, of the message and of its files.
     pub observables: Vec<Observable>,
     /// What is wrong with its form.
@@ -62,7 +68,7 @@ pub struct AnalyzeLine {
 pub fn analyze_bytes(
     path: &str,
     bytes: &[u8],
-    policy: &Policy,
+    engine: &Engine,
     sandbox: Option<&Sandbox>,
     now: DateTime<Utc>,
 ) -> AnalyzeLine {
@@ -89,13 +95,16 @@ pub fn analyze_bytes(
         files,
         ..Facts::default()
     };
-    let assessment = assess(&message, &found, &facts, policy);
+    let assessment = engine.assess(&message, &found, &facts);
     AnalyzeLine {
         path: path.to_owned(),
         sha256: Some(message.sha256.clone()),
         verdict: Some(assessment.verdict),
+        kind: assessment.kind,
         score: Some(assessment.score),
         signals: assessment.signals,
+        changes: assessment.changes,
+        probabilities: assessment.probabilities,
         observables: found,
         structure: message.structure.clone(),
         protection: message.protection.clone(),
@@ -113,7 +122,7 @@ pub fn analyze_bytes(
 /// was read.
 pub fn analyze_paths(
     paths: &[PathBuf],
-    policy: &Policy,
+    engine: &Engine,
     sandbox: Option<&Sandbox>,
     now: DateTime<Utc>,
     mut sink: impl FnMut(AnalyzeLine),
@@ -136,7 +145,7 @@ pub fn analyze_paths(
             Ok(bytes) => sink(analyze_bytes(
                 &path.to_string_lossy(),
                 &bytes,
-                policy,
+                engine,
                 sandbox,
                 now,
             )),
@@ -168,8 +177,11 @@ fn unread(path: &Path, error: &io::Error) -> AnalyzeLine {
         path: path.to_string_lossy().into_owned(),
         sha256: None,
         verdict: None,
+        kind: None,
         score: None,
         signals: Vec::new(),
+        changes: Vec::new(),
+        probabilities: BTreeMap::new(),
         observables: Vec::new(),
         defects: Vec::new(),
         structure: Vec::new(),
@@ -184,6 +196,7 @@ fn unread(path: &Path, error: &io::Error) -> AnalyzeLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::policy::Policy;
 
     #[test]
     fn directories_are_walked_in_order_and_what_is_unreadable_does_not_stop_it() {
@@ -197,7 +210,7 @@ mod tests {
         let mut lines = Vec::new();
         let complete = analyze_paths(
             &[missing, dir.path().to_owned()],
-            &Policy::default(),
+            &Engine::new(Policy::default()).unwrap(),
             None,
             DateTime::UNIX_EPOCH,
             |line| lines.push(line),

@@ -1,7 +1,10 @@
 //! The adapters, built from the configuration once. No behaviour
 //! but what follows from two of them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hickory_resolver::TokioResolver;
@@ -15,6 +18,7 @@ use crate::{
     notify::Notifier,
     sandbox::Sandbox,
     store::{Store, blobs::Blobs},
+    verdict::Engine,
 };
 
 /// Everything the rooms above are given.
@@ -38,6 +42,8 @@ pub struct App {
     pub sandbox: Arc<Sandbox>,
     /// The sources outside, with what is known of their health.
     pub sources: Arc<Sources>,
+    /// What judges.
+    pub judging: Judging,
     /// For checking SPF, DKIM, DMARC and ARC here; `None` when that is switched off.
     pub resolver: Option<TokioResolver>,
 }
@@ -56,6 +62,30 @@ impl App {
         let lease = self.config.workers.lease().max(call + AFTER_CALL);
         now.checked_add_signed(lease)
             .unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
+/// The engine in use. It is replaced as a whole when another policy or model goes
+/// live; whoever judges keeps the one he began with.
+#[derive(Clone)]
+pub struct Judging(Arc<RwLock<Arc<Engine>>>);
+
+impl Judging {
+    /// With a first engine.
+    #[must_use]
+    pub fn new(engine: Engine) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(engine))))
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another in its place.
+    pub fn replace(&self, engine: Engine) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
     }
 }
 

@@ -7,7 +7,7 @@
 //! ```text
 //! main | demo
 //! http, auth
-//! intake, triage, remediation, analyze, learn
+//! intake, triage, remediation, analyze, learn, policy
 //! app
 //! jobs | store, mailbox, notify, enrich, sandbox
 //! verdict
@@ -34,6 +34,7 @@ pub mod learn;
 pub mod mailbox;
 pub mod message;
 pub mod notify;
+pub mod policy;
 pub mod remediation;
 pub mod sandbox;
 #[cfg(feature = "sim")]

@@ -2,16 +2,18 @@
 
 use std::{
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::{
     analyze::{AnalyzeLine, analyze_paths},
     clock::{Clock as _, SystemClock},
     config::{files::Files, policy::Policy},
+    policy,
 };
 
 use super::start;
@@ -22,17 +24,30 @@ use super::start;
                         mail file was found at all."
 )]
 pub(super) struct Options {
-    /// Print one JSON object a line: path, sha256, verdict, score, signals,
-    /// observables, defects, structure, protection, received, authentication,
+    /// Print one JSON object a line: path, sha256, verdict, kind, score, signals,
+    /// changes, probabilities, observables, defects, structure, protection, received, authentication,
     /// files, error
     #[arg(long)]
     json: bool,
     /// A folder of YARA rules besides those that are built in
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
+    /// A policy file instead of the default policy: what stands under [policy] in the
+    /// configuration, without that heading
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// Mail files, and folders that are searched for them
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
+}
+
+fn read(file: Option<&Path>) -> anyhow::Result<Policy> {
+    let Some(file) = file else {
+        return Ok(Policy::default());
+    };
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{} cannot be read", file.display()))?;
+    Policy::from_toml(&text).with_context(|| format!("{} is refused", file.display()))
 }
 
 /// 0 when every input was read, 1 when not or when there was none.
@@ -45,13 +60,14 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         workers: 1,
         ..Files::default()
     });
+    let engine = policy::ready(read(options.policy.as_deref())?)?;
     let mut complete = true;
     let mut judged = 0_usize;
     for path in &options.paths {
         let mut found = 0_usize;
         complete &= analyze_paths(
             std::slice::from_ref(path),
-            &Policy::default(),
+            &engine,
             Some(&sandbox),
             now,
             |line| {
@@ -102,11 +118,19 @@ fn shown(text: &str) -> String {
 fn as_text(out: &mut impl io::Write, line: &AnalyzeLine) -> io::Result<()> {
     let path = shown(&line.path);
     match (line.verdict, line.score, &line.error) {
-        (Some(verdict), Some(score), None) => writeln!(out, "{verdict:<10} {score:.3}  {path}")?,
+        (Some(verdict), Some(score), None) => {
+            writeln!(out, "{verdict:<10} {score:.3}  {path}")?;
+            if let Some(kind) = line.kind {
+                writeln!(out, "    {}", kind.words())?;
+            }
+        }
         (_, _, error) => {
             let error = error.as_deref().unwrap_or("not judged");
             writeln!(out, "not read          {path}: {error}")?;
         }
+    }
+    for change in &line.changes {
+        writeln!(out, "    ?     {}", shown(change))?;
     }
     for signal in &line.signals {
         let evidence = shown(&signal.evidence);

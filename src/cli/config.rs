@@ -11,7 +11,10 @@ use anyhow::anyhow;
 use clap::Subcommand;
 
 use super::ConfigFile;
-use crate::config::{Config, DEFAULT_FILE, EXAMPLE};
+use crate::{
+    config::{Config, DEFAULT_FILE, EXAMPLE},
+    policy,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -55,6 +58,8 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(file) => {
             let config = Config::load(file.config.as_deref())?;
             config.check_files()?;
+            // rules are compiled, and tried on their own tests
+            policy::ready(config.policy.clone())?;
             match &file.config {
                 Some(path) => println!("{} is in order.", path.display()),
                 None if Path::new(DEFAULT_FILE).exists() => {

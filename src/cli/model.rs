@@ -15,7 +15,7 @@ use crate::{
     config::{files::Files, policy::Policy},
     learn::{FOLDS, Way, ablation, corpus::Corpus, figures::Figures, judge, report, train_on},
     sandbox::Sandbox,
-    verdict::model::Model,
+    verdict::{Engine, model::Model},
 };
 
 #[derive(Debug, Subcommand)]
@@ -112,7 +112,7 @@ fn evaluate(options: &EvaluateOptions) -> anyhow::Result<ExitCode> {
     let (model, kept) = match &options.model {
         None => {
             shipped = Model::shipped().context("the model that comes with Unhook")?;
-            (&shipped.0, &shipped.1)
+            (shipped.0.as_ref(), &shipped.1)
         }
         Some(path) => {
             let file =
@@ -123,12 +123,12 @@ fn evaluate(options: &EvaluateOptions) -> anyhow::Result<ExitCode> {
         }
     };
     let corpus = read(&options.corpus)?;
-    let policy = Policy::default();
+    let engine = Engine::new(Policy::default())?;
     let (way, judged) = judge(
         &corpus,
         (model, kept),
         options.seed,
-        &policy,
+        &engine,
         &sandbox(),
         |part| eprintln!("part {part} of {FOLDS} is judged"),
     )?;

@@ -14,10 +14,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    app::{App, Mail},
+    app::{App, Judging, Mail},
     auth::{ReporterVerifier, VerifierError},
     clock::SharedClock,
-    config::{Config, FieldError, files::Files, server::Server},
+    config::{Config, FieldError, files::Files, policy::PolicyError, server::Server},
     enrich::{
         guard::Guard,
         lookups::{self, Allowance, BadSource, Seat, Sources, visit::Visit},
@@ -28,7 +28,7 @@ use crate::{
     jobs::{self, Wake, Work, Workers, WorkersOptions},
     mailbox::{gmail::GmailMail, graph::GraphMail},
     notify::{Notifier, NotifyError},
-    remediation,
+    policy, remediation,
     sandbox::{Sandbox, SandboxOptions},
     store::{
         CommitObserver, Store, StoreError,
@@ -60,6 +60,9 @@ pub enum StartError {
     /// A source outside cannot be asked as it is configured.
     #[error(transparent)]
     Source(#[from] BadSource),
+    /// The policy cannot be used: a bound, or a rule that cannot be read.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The nameserver cannot be used.
     #[error("authentication.nameserver")]
     Resolver(#[from] ResolverError),
@@ -186,6 +189,7 @@ pub async fn build_app(
     seats.extend(visitor(&config));
     let sources = Arc::new(Sources::new(seats));
     let resolver = config.authentication.enabled.then_some(resolver);
+    let judging = Judging::new(policy::ready(config.policy.clone())?);
     Ok(App {
         config: Arc::new(config),
         clock,
@@ -196,6 +200,7 @@ pub async fn build_app(
         notifier,
         sandbox,
         sources,
+        judging,
         resolver,
     })
 }

@@ -20,4 +20,4 @@ pub use ids::{
 pub use pull::{Desired, Effect, Observed, Place, PullRole, PullSnapshot, Standing, next_effect};
 pub use query::{Locator, LocatorError, MailboxRef, MessageQuery, Provider};
 pub use report::{EvidenceState, ReportClient, ReportReason, ReportStatus};
-pub use verdict::{Assessment, Signal, Verdict, VerdictSource};
+pub use verdict::{Assessment, Kind, Signal, Verdict, VerdictSource};

@@ -85,6 +85,36 @@ impl FromStr for Verdict {
     }
 }
 
+/// What kind of harm a message means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// It wants a password or a card.
+    Credential,
+    /// It brings a program.
+    Malware,
+    /// It wants money or a favour under a false name.
+    Fraud,
+    /// It threatens.
+    Extortion,
+    /// It wants to be called.
+    Callback,
+}
+
+impl Kind {
+    /// What it is called, for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Credential => "credential phishing",
+            Self::Malware => "malware delivery",
+            Self::Fraud => "fraud",
+            Self::Extortion => "extortion",
+            Self::Callback => "call-back scam",
+        }
+    }
+}
+
 /// Who decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -127,12 +157,21 @@ pub struct Signal {
 pub struct Assessment {
     /// What the engine concludes.
     pub verdict: Verdict,
+    /// The kind of harm, where there is any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
     /// Probability that the message is malicious, 0 to 1.
     pub score: f64,
     /// The reasons, heaviest first.
     pub signals: Vec<Signal>,
+    /// What would have made another verdict, in plain words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
     /// Version of the rules that judged.
     pub rules_version: String,
+    /// What names the policy that judged.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub policy_version: String,
     /// Version of the statistical model; none where it could not be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_version: Option<String>,

@@ -16,14 +16,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::{class_of, marks};
 use crate::{
-    config::policy::Policy,
     domain::Assessment,
     enrich::{merged, observables, observables_of_files},
     file::{Given, words_that_may_be_passwords},
     message::{Limits, Observable, ParsedMessage, parse_with_files},
     sandbox::Sandbox,
     verdict::{
-        Facts, assess_with,
+        Engine, Facts,
         model::{Class, Example, Opinion},
         seen_by_model,
     },
@@ -123,7 +122,7 @@ impl Corpus {
         })
     }
 
-    /// Assesses every message by a policy as if it had come today, with the opinion
+    /// Assesses every message by an engine as if it had come today, with the opinion
     /// given for it.
     ///
     /// # Errors
@@ -131,7 +130,7 @@ impl Corpus {
     pub fn assess(
         &self,
         opinions: &[Opinion],
-        policy: &Policy,
+        engine: &Engine,
         sandbox: &Sandbox,
     ) -> Result<Vec<Assessment>, CorpusError> {
         let all: Vec<(&Mail, &Opinion)> = self.mails.iter().zip(opinions).collect();
@@ -139,7 +138,7 @@ impl Corpus {
             let bytes = bytes_of(&self.folder, &mail.path)?;
             let (message, observables, facts) = taken_apart(&bytes, sandbox);
             let opinion = (*opinion, "held back");
-            Ok(assess_with(&message, &observables, &facts, policy, opinion))
+            Ok(engine.assess_with(&message, &observables, &facts, opinion))
         })
     }
 }

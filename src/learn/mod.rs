@@ -12,10 +12,9 @@ pub mod report;
 use std::collections::BTreeMap;
 
 use crate::{
-    config::policy::Policy,
     sandbox::Sandbox,
     verdict::{
-        RULES_VERSION,
+        Engine, RULES_VERSION,
         model::{
             Block, Class, Example, Features, Group, Kept, Model, Opinion, Provenance, TrainError,
             cross_validate, train,
@@ -80,7 +79,7 @@ pub enum JudgeError {
 }
 
 /// Judges a corpus: by the model itself where that has seen none of it, else by
-/// cross-validation; then assesses it with those opinions by a policy. `done` hears
+/// cross-validation; then assesses it with those opinions. `done` hears
 /// of every part.
 ///
 /// # Errors
@@ -89,7 +88,7 @@ pub fn judge(
     corpus: &Corpus,
     (model, kept): (&Model, &Kept),
     seed: u64,
-    policy: &Policy,
+    engine: &Engine,
     sandbox: &Sandbox,
     done: impl FnMut(usize),
 ) -> Result<(Way, Vec<Judged>), JudgeError> {
@@ -103,7 +102,7 @@ pub fn judge(
         let all = examples().map(|example| model.judge(&example.features));
         (Way::Unseen, all.collect())
     };
-    let assessments = corpus.assess(&opinions, policy, sandbox)?;
+    let assessments = corpus.assess(&opinions, engine, sandbox)?;
     let judged = corpus.mails.iter().zip(opinions).zip(assessments);
     let judged = judged.map(|((mail, opinion), assessment)| Judged {
         verdict: assessment.verdict,

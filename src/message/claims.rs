@@ -11,6 +11,10 @@ use super::{Limits, Person, header::Block, received};
 const MAX_LINKS: usize = 10;
 /// Domains kept of signatures.
 const MAX_SIGNERS: usize = 8;
+/// Fields kept that begin with `X-`.
+const MAX_MARKS: usize = 40;
+/// Characters kept of one.
+const MAX_MARK: usize = 200;
 /// Addresses kept of those it was delivered to.
 const MAX_DELIVERED: usize = 8;
 
@@ -30,6 +34,9 @@ pub struct Claims {
     /// `X-Originating-IP` and the like: the writer's own machine, when the first
     /// server says so.
     pub originating_ip: Option<IpAddr>,
+    /// Fields that begin with `X-`, by which programs mark mail: name in small letters
+    /// and value, at most forty of at most 200 characters.
+    pub marks: Vec<(String, String)>,
     /// Targets in `List-Unsubscribe` and the other `List-` fields (RFC 2369), each
     /// with the field's name.
     pub list_links: Vec<(&'static str, String)>,
@@ -91,6 +98,24 @@ impl Claims {
             claims.signers.extend(domain.filter(|d| is_name(d)));
         }
         claims.signers.dedup();
+        let mut names: Vec<String> = block
+            .headers
+            .iter()
+            .map(|header| header.name.as_str().to_ascii_lowercase())
+            .filter(|name| name.starts_with("x-") && name.len() <= 60)
+            .collect();
+        names.dedup();
+        names.truncate(MAX_MARKS);
+        for name in names {
+            let values = block.raw(&name, MAX_MARK);
+            claims.marks.extend(
+                values
+                    .into_iter()
+                    .take(2)
+                    .map(|value| (name.clone(), value)),
+            );
+        }
+        claims.marks.truncate(MAX_MARKS);
         for name in [
             "List-Unsubscribe",
             "List-Archive",

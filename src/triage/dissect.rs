@@ -23,6 +23,15 @@ pub(super) struct Dissected {
     pub path: Path,
 }
 
+/// The organisation's own mail servers.
+pub(super) fn border(app: &App) -> Border {
+    let organisation = &app.config.organisation;
+    Border {
+        hosts: organisation.mail_hosts.clone(),
+        networks: organisation.mail_networks.clone(),
+    }
+}
+
 /// Takes a message apart. Parsing hostile mail is work for a thread of its own: a
 /// slow message must not hold up the others. Its files go to the process that can
 /// be killed. `held_by` are the addresses of those in whose mailboxes it lay.
@@ -32,11 +41,7 @@ pub(super) async fn dissect(
     received: Option<DateTime<Utc>>,
     held_by: Vec<String>,
 ) -> Result<Dissected, JobError> {
-    let organisation = &app.config.organisation;
-    let border = Border {
-        hosts: organisation.mail_hosts.clone(),
-        networks: organisation.mail_networks.clone(),
-    };
+    let border = border(app);
     let (mut parsed, carried) =
         apart(move || message::parse_with_files(&raw, &Limits::default())).await?;
     parsed.held_by = held_by;

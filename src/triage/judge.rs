@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    config::policy::Mode,
     domain::{
         Assessment, CampaignId, Desired, EvidenceState, ReportStatus, Verdict, VerdictSource,
     },
@@ -17,7 +18,7 @@ use crate::{
 
 use super::{
     case::Case,
-    dissect::dissect,
+    dissect::{border, dissect},
     findings,
     lookups::{self, Enrichment},
     reassess,
@@ -72,19 +73,21 @@ impl Case<'_> {
         let mut known = lookups::ask(app, id, &asked, known, patience).await?;
         known.history = lookups::history(app, id, sender.as_deref()).await?;
 
+        let engine = app.judging.engine();
+        let trusted = &engine.policy().trusted_authserv_ids;
         let facts = verdict::Facts {
             organisation_domains: app.config.organisation.domains.clone(),
-            trusted_authserv_ids: app.config.policy.trusted_authserv_ids.clone(),
+            trusted_authserv_ids: trusted.clone(),
+            border: border(app),
             received,
             now,
             files: message.files.clone(),
             answers: known.answers.clone(),
             ..verdict::Facts::default()
         };
-        let mut assessment = verdict::assess(&message.parsed, &all, &facts, &app.config.policy);
+        let mut assessment = engine.assess(&message.parsed, &all, &facts);
         assessment.awaited = known.awaited.keys().cloned().collect();
 
-        let trusted = &app.config.policy.trusted_authserv_ids;
         let roles = Roles::of(&message, &app.config.organisation.domains);
         let mut kept = findings::of(&message, &all, &roles, evaluated.as_ref(), trusted);
         // our own checks are made once: keys and policies are those of the first time
@@ -288,8 +291,11 @@ impl Case<'_> {
 
     fn open_campaign(&self, exact_key: String, assessment: &Assessment) -> Campaign {
         let now = self.now();
-        let automatic = self.app.config.policy.automatic_pull;
+        let engine = self.app.judging.engine();
+        let automatic = engine.policy().automatic_pull;
         let verdict = match assessment.verdict {
+            // what a shadow policy concludes is for comparison only
+            _ if engine.policy().mode == Mode::Shadow => Verdict::Suspicious,
             // Malicious by policy is a decision to pull. What may not be pulled
             // without a person waits for one.
             Verdict::Malicious if !(assessment.may_pull && automatic) => Verdict::Suspicious,

@@ -96,7 +96,7 @@ impl Case<'_> {
             .remediation_of(id)
             .await?
             .is_some_and(|r| r.state.is_put_back());
-        let may_pull = assessment.may_pull && self.app.config.policy.automatic_pull;
+        let may_pull = assessment.may_pull && self.app.judging.engine().policy().automatic_pull;
         let verdict = match assessment.verdict {
             Verdict::Malicious if !may_pull => Verdict::Suspicious,
             verdict => verdict,

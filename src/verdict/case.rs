@@ -1,8 +1,10 @@
 //! The message as the rules look at it, prepared once.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{Facts, brands::BRANDS, lure};
+use super::{Facts, brands::BRANDS, lure, weights};
 use crate::message::{LinkFacts, Observable, ParsedMessage, Person, Untrusted, registrable, words};
 
 /// Words of a text that are weighed.
@@ -10,9 +12,26 @@ const MAX_WORDS: usize = 4_000;
 
 /// One reason before it has its weight.
 pub(super) struct Finding {
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     pub evidence: String,
     pub place: String,
+    /// Weight and class of a rule that stands in no table.
+    pub own: Option<Own>,
+}
+
+/// What the organisation says a finding weighs.
+pub(super) struct Own {
+    pub weight: f64,
+    pub class: String,
+}
+
+impl Finding {
+    /// Log-odds it adds to malice.
+    pub fn weight(&self) -> f64 {
+        self.own
+            .as_ref()
+            .map_or_else(|| weights::of(&self.id).0, |own| own.weight)
+    }
 }
 
 /// A link a person can follow.
@@ -156,9 +175,10 @@ impl<'m> Case<'m> {
     pub fn find(&mut self, id: &'static str, place: &str, evidence: impl Into<String>) {
         if !self.findings.iter().any(|f| f.id == id) {
             self.findings.push(Finding {
-                id,
+                id: id.into(),
                 evidence: evidence.into(),
                 place: place.to_owned(),
+                own: None,
             });
         }
     }

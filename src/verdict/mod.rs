@@ -1,30 +1,38 @@
-//! A first judgement of a message, by rules that can be read.
+//! The judgement of a message, with reasons that can be read.
 //!
-//! Pure: a parsed message, its observables, facts and a policy in, an
-//! [`Assessment`] out. Each rule finds one thing and says it in plain words; its
-//! weight is a log-odds measured on labelled mail (see `weights.rs`). What a
-//! sender can write at will (list headers, references) can lower the score only so
-//! far. The room may use `file`, `message`, `config`, `clock` and `domain`.
+//! Pure: a parsed message, its observables and facts in, an
+//! [`Assessment`](crate::domain::Assessment) out, by an [`Engine`] that holds a policy
+//! and a model. Each rule finds one thing and says it in plain words; its weight is a
+//! log-odds (see `weights.rs`). The model speaks of what mail can teach, the rules
+//! beside it of what no collection of mail holds. What a sender can write at will
+//! (list headers, references) can lower the score only so far. The room may use
+//! `file`, `message`, `config`, `clock` and `domain`.
 
 mod brands;
 mod case;
+mod contrast;
+mod engine;
+mod exercise;
 mod hosts;
+mod kind;
 mod lookalike;
 mod lure;
 pub mod model;
+mod own;
 mod rules;
 mod weights;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    config::policy::Policy,
-    domain::{Assessment, Signal, SourceAnswer, Verdict},
+    config::policy::{EVIDENCE_CLASSES, Policy},
+    domain::{Signal, SourceAnswer, Verdict},
     file::{FileKind, FileReport, NoteKind, Stop},
-    message::{Defect, Fingerprint, Observable, ParsedMessage},
+    message::{Border, Defect, Fingerprint, Observable, ParsedMessage},
 };
 use case::Case;
-use model::{Class, Features, Group, Model, Opinion};
+pub use engine::Engine;
+use model::{Class, Features, Group, Opinion};
 
 /// Version of the rules and weights; changes with either.
 pub const RULES_VERSION: &str = "2026.11-1";
@@ -33,6 +41,10 @@ pub const RULES_VERSION: &str = "2026.11-1";
 const MOST_RELIEF: f64 = -3.5;
 /// Log-odds from which the reasons of one class count as evidence of their own.
 const CLASS_COUNTS_FROM: f64 = 0.3;
+/// The finding that an authenticated sender is wanted: it may take off more.
+const ALLOWED: &str = "policy.allowed";
+/// The finding that a sender is unwanted: such mail is never closed without a person.
+const DENIED: &str = "policy.denied";
 /// Log-odds from which the model's opinion of a group is told.
 const MODEL_TOLD_FROM: f64 = 0.3;
 /// Log-odds from which it counts as evidence: likeness alone is a weak witness.
@@ -57,79 +69,8 @@ pub struct Facts {
     pub files: Vec<FileReport>,
     /// What sources outside say of its observables.
     pub answers: Vec<SourceAnswer>,
-}
-
-/// Judges a message with the model that comes with Unhook. On anything it cannot
-/// read the outcome is a person's look, never "malicious" and never "benign".
-#[must_use]
-pub fn assess(
-    message: &ParsedMessage,
-    observables: &[Observable],
-    facts: &Facts,
-    policy: &Policy,
-) -> Assessment {
-    let case = judged_by_rules(message, observables, facts);
-    let opinion = Model::shipped()
-        .ok()
-        .map(|(model, _)| (model.judge(&features(&case, observables)), model.version()));
-    let opinion = opinion
-        .as_ref()
-        .map(|(opinion, version)| (opinion, *version));
-    concluded(&case, opinion, policy)
-}
-
-/// Judges a message with the opinion of a model that was asked elsewhere: a version
-/// of its own, or one that has not seen the message.
-#[must_use]
-pub fn assess_with(
-    message: &ParsedMessage,
-    observables: &[Observable],
-    facts: &Facts,
-    policy: &Policy,
-    opinion: (&Opinion, &str),
-) -> Assessment {
-    let case = judged_by_rules(message, observables, facts);
-    concluded(&case, Some(opinion), policy)
-}
-
-fn judged_by_rules<'m>(
-    message: &'m ParsedMessage,
-    observables: &'m [Observable],
-    facts: &'m Facts,
-) -> Case<'m> {
-    let mut case = Case::new(message, observables, facts);
-    rules::run(&mut case);
-    case
-}
-
-fn concluded(case: &Case<'_>, opinion: Option<(&Opinion, &str)>, policy: &Policy) -> Assessment {
-    let (message, facts) = (case.message, case.facts);
-    let (opinion, model_version) = opinion.unzip();
-    let (malice, spam) = log_odds(case);
-    let score = probability(opinion.map_or(malice, |opinion| joined(case, opinion)));
-    let verdict = conclude(case, score, probability(spam), opinion, policy);
-    let internal = facts.internal_sender || (case.is_proven() && case.is_own(&case.domain));
-    let signals = signals(case, opinion);
-    let doubt = (verdict == Verdict::Malicious)
-        .then(|| doubt(message, &signals, policy))
-        .flatten();
-    let verdict = if doubt.is_some() {
-        Verdict::Suspicious
-    } else {
-        verdict
-    };
-    let hold_reason = doubt.or_else(|| hold(message, verdict, internal, facts, policy));
-    Assessment {
-        verdict,
-        score,
-        signals,
-        rules_version: RULES_VERSION.to_owned(),
-        model_version: model_version.map(str::to_owned),
-        probabilities: opinion.map(Opinion::by_name).unwrap_or_default(),
-        may_pull: hold_reason.is_none(),
-        hold_reason,
-        awaited: Vec::new(),
-    }
+    /// The organisation's own mail servers, whose `Received` lines are believed.
+    pub border: Border,
 }
 
 /// What the statistical model sees of a message: its features and the rules that find
@@ -140,13 +81,15 @@ pub fn seen_by_model(
     observables: &[Observable],
     facts: &Facts,
 ) -> Features {
-    features(&judged_by_rules(message, observables, facts), observables)
+    let mut case = Case::new(message, observables, facts);
+    rules::run(&mut case);
+    features(&case, observables)
 }
 
 /// Rules about things that no collection of mail holds (an organisation, a border's
 /// records, sources) say nothing to the model: they are weighed beside it.
 fn features(case: &Case<'_>, observables: &[Observable]) -> Features {
-    let ids = case.findings.iter().map(|finding| finding.id);
+    let ids = case.findings.iter().map(|finding| finding.id.as_ref());
     Features::of(
         case.message,
         observables,
@@ -164,7 +107,10 @@ fn beside_model(id: &str) -> bool {
     ];
     id.starts_with("auth.")
         || id.starts_with("source.")
+        || id.starts_with("policy.")
+        || id.starts_with("own.")
         || id.contains(".org_")
+        || id.contains(".vip_")
         || (id.starts_with("file.") && !measured.contains(&id))
         || matches!(
             id,
@@ -174,45 +120,54 @@ fn beside_model(id: &str) -> bool {
 
 /// Log-odds of malice: the model's opinion, and the weights of what it cannot know.
 fn joined(case: &Case<'_>, opinion: &Opinion) -> f64 {
-    let malice = opinion.malice().clamp(1e-6, 1.0 - 1e-6);
-    let (mut against, mut relief) = (0.0, 0.0);
-    for finding in case.findings.iter().filter(|f| beside_model(f.id)) {
-        let (weight, _) = weights::of(finding.id);
-        if weight > 0.0 {
-            against += weight;
+    odds_without(case, Some(opinion), None)
+}
+
+/// Log-odds of malice as if one rule had found nothing.
+fn odds_without(case: &Case<'_>, opinion: Option<&Opinion>, without: Option<&str>) -> f64 {
+    let mut odds = opinion.map_or(weights::MALICE_BIAS, |opinion| {
+        let malice = opinion.malice().clamp(1e-6, 1.0 - 1e-6);
+        (malice / (1.0 - malice)).ln()
+    });
+    let mut relief = 0.0;
+    let weighed = case
+        .findings
+        .iter()
+        .filter(|f| opinion.is_none() || beside_model(&f.id))
+        .filter(|f| without != Some(f.id.as_ref()));
+    for finding in weighed {
+        let weight = finding.weight();
+        if weight > 0.0 || finding.id == ALLOWED {
+            odds += weight;
         } else {
             relief += weight;
         }
     }
-    (malice / (1.0 - malice)).ln() + against + f64::max(relief, MOST_RELIEF)
+    odds + f64::max(relief, MOST_RELIEF)
 }
 
+/// Log-odds of malice by rules alone, and of spam among what is not malicious.
 fn log_odds(case: &Case<'_>) -> (f64, f64) {
-    let mut against = weights::MALICE_BIAS;
-    let mut relief = 0.0;
-    let mut spam = weights::SPAM_BIAS;
-    for finding in &case.findings {
-        let (malice, unwanted) = weights::of(finding.id);
-        if malice > 0.0 {
-            against += malice;
-        } else {
-            relief += malice;
-        }
-        spam += unwanted;
-    }
-    (against + f64::max(relief, MOST_RELIEF), spam)
+    let spam: f64 = case
+        .findings
+        .iter()
+        .map(|finding| weights::of(&finding.id).1)
+        .sum();
+    (odds_without(case, None, None), weights::SPAM_BIAS + spam)
 }
 
 fn probability(log_odds: f64) -> f64 {
     1.0 / (1.0 + (-log_odds).exp())
 }
 
+/// The verdict that a probability stands for, as if one rule had found nothing.
 fn conclude(
     case: &Case<'_>,
     malice: f64,
     spam: f64,
     opinion: Option<&Opinion>,
     policy: &Policy,
+    without: Option<&str>,
 ) -> Verdict {
     let message = case.message;
     let nothing = case.word_count < 3
@@ -225,7 +180,8 @@ fn conclude(
     if malice >= policy.malicious_from {
         return Verdict::Malicious;
     }
-    if malice >= policy.suspicious_from {
+    let denied = without != Some(DENIED) && case.findings.iter().any(|f| f.id == DENIED);
+    if denied || malice >= policy.suspicious_from {
         return Verdict::Suspicious;
     }
     if message.ambiguous() || unread(&case.facts.files).is_some() {
@@ -257,7 +213,7 @@ fn class(id: &str) -> &'static str {
         "link" => "links",
         "lure" | "subject" | "sales" => "language",
         "file" => "attachments",
-        "source" => "reputation",
+        "source" | "policy" => "reputation",
         _ => "structure",
     }
 }
@@ -296,11 +252,14 @@ fn signals(case: &Case<'_>, opinion: Option<&Opinion>) -> Vec<Signal> {
         .findings
         .iter()
         .map(|finding| Signal {
-            id: finding.id.to_owned(),
-            class: class(finding.id).to_owned(),
+            id: finding.id.clone().into_owned(),
+            class: finding
+                .own
+                .as_ref()
+                .map_or_else(|| class(&finding.id).to_owned(), |own| own.class.clone()),
             evidence: finding.evidence.clone(),
             place: finding.place.clone(),
-            weight: weights::of(finding.id).0,
+            weight: finding.weight(),
         })
         .chain(opinion.into_iter().flat_map(of_model))
         .collect();
@@ -310,26 +269,18 @@ fn signals(case: &Case<'_>, opinion: Option<&Opinion>) -> Vec<Signal> {
 
 /// Classes whose reasons, added up, speak for malice.
 fn evidence_classes(signals: &[Signal]) -> usize {
-    [
-        "authentication",
-        "sender",
-        "links",
-        "language",
-        "attachments",
-        "structure",
-        "reputation",
-    ]
-    .iter()
-    .filter(|class| {
-        let sum: f64 = signals
-            .iter()
-            .filter(|s| s.class == **class && s.weight > 0.0)
-            .filter(|s| !s.id.starts_with("model.") || s.weight >= MODEL_COUNTS_FROM)
-            .map(|s| s.weight)
-            .sum();
-        sum >= CLASS_COUNTS_FROM
-    })
-    .count()
+    EVIDENCE_CLASSES
+        .iter()
+        .filter(|class| {
+            let sum: f64 = signals
+                .iter()
+                .filter(|s| s.class == **class && s.weight > 0.0)
+                .filter(|s| !s.id.starts_with("model.") || s.weight >= MODEL_COUNTS_FROM)
+                .map(|s| s.weight)
+                .sum();
+            sum >= CLASS_COUNTS_FROM
+        })
+        .count()
 }
 
 /// Why a message is not condemned however heavy the evidence; `None` when it is.

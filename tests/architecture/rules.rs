@@ -33,7 +33,14 @@ impl fmt::Display for Violation {
 const LAYERS: &[&[&str]] = &[
     &["main", "cli", "demo"],
     &["http", "auth"],
-    &["intake", "triage", "remediation", "analyze", "learn"],
+    &[
+        "intake",
+        "triage",
+        "remediation",
+        "analyze",
+        "learn",
+        "policy",
+    ],
     &["app"],
     &["jobs"],
     &["store", "mailbox", "notify", "enrich", "sandbox"],

@@ -14,6 +14,7 @@ use unhook::{
     domain::Verdict,
     message::{Defect, Fingerprint, Limits, compare, parse},
     sandbox::Sandbox,
+    verdict::Engine,
 };
 
 use super::shared::{folder, sandbox};
@@ -24,11 +25,12 @@ const MOST_TIME: Duration = Duration::from_secs(60);
 
 /// One for all tests of this file.
 static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| sandbox(2));
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(Policy::default()).unwrap());
 
 fn judge(name: &str, bytes: &[u8]) -> AnalyzeLine {
     let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
     let start = Instant::now();
-    let line = analyze_bytes(name, bytes, &Policy::default(), Some(&SANDBOX), now);
+    let line = analyze_bytes(name, bytes, &ENGINE, Some(&SANDBOX), now);
     let message = parse(bytes, &Limits::default());
     let print = Fingerprint::of(&message);
     let _ = compare(&print, &print);

@@ -7,12 +7,14 @@ use unhook::{
     analyze::{AnalyzeLine, analyze_bytes},
     config::policy::Policy,
     domain::Verdict,
+    verdict::Engine,
 };
 
 use super::shared::{folder, sandbox};
 
-/// The share of phishing that must be condemned: 0.58 was measured with the weights
-/// of these rules, 0.56 in four-fold cross-validation with campaigns kept together.
+/// The share of phishing that must be condemned. The shipped model was trained on this
+/// mail, so the figure is no measure of it (that is `unhook model evaluate`, which holds
+/// mail back): it shows that model and rules are whole and joined.
 const RECALL_FLOOR: f64 = 0.5;
 /// The share of ordinary and bulk mail that may be condemned.
 const FALSE_ALARMS: f64 = 0.005;
@@ -23,7 +25,7 @@ fn malicious_is_rare_on_fine_mail_and_common_on_phishing() {
         return;
     };
     let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-    let policy = Policy::default();
+    let engine = Engine::new(Policy::default()).unwrap();
     let sandbox = sandbox(2);
     let dump = std::env::var_os("UNHOOK_DUMP");
     let mut lines = String::new();
@@ -46,7 +48,7 @@ fn malicious_is_rare_on_fine_mail_and_common_on_phishing() {
                 let bytes = std::fs::read(dev.join(file)).unwrap();
                 (
                     label.clone(),
-                    analyze_bytes(file, &bytes, &policy, Some(&sandbox), now),
+                    analyze_bytes(file, &bytes, &engine, Some(&sandbox), now),
                 )
             })
             .collect()

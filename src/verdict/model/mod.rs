@@ -13,7 +13,10 @@ mod table;
 mod train;
 mod words;
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +125,23 @@ impl Opinion {
             .collect()
     }
 
+    /// The opinion as if a group of features had spoken for no class.
+    #[must_use]
+    pub fn without(&self, group: Group) -> Self {
+        let mut rest = self.clone();
+        let silent = rest.groups.get_mut(group.index()).map(std::mem::take);
+        let odds = silent.unwrap_or_default();
+        let mut sum = 0.0;
+        for (share, odd) in rest.probabilities.iter_mut().zip(odds) {
+            *share *= (-odd).exp();
+            sum += *share;
+        }
+        for share in &mut rest.probabilities {
+            *share /= sum;
+        }
+        rest
+    }
+
     /// What a group adds to the log-odds of malice against all else, on average over
     /// the other classes.
     #[must_use]
@@ -138,11 +158,14 @@ impl Model {
     ///
     /// # Errors
     /// [`BadModel`] when this program was built with a file that is none.
-    pub fn shipped() -> Result<&'static (Self, Kept), BadModel> {
-        static READ: OnceLock<Result<(Model, Kept), BadModel>> = OnceLock::new();
-        READ.get_or_init(|| Self::from_bytes(include_bytes!("shipped.model")))
-            .as_ref()
-            .map_err(Clone::clone)
+    pub fn shipped() -> Result<&'static (Arc<Self>, Kept), BadModel> {
+        static READ: OnceLock<Result<(Arc<Model>, Kept), BadModel>> = OnceLock::new();
+        READ.get_or_init(|| {
+            Self::from_bytes(include_bytes!("shipped.model"))
+                .map(|(model, kept)| (Arc::new(model), kept))
+        })
+        .as_ref()
+        .map_err(Clone::clone)
     }
 
     /// Judges a message's features.

@@ -4,11 +4,13 @@ mod authentication;
 mod content;
 mod inside;
 mod links;
+mod lists;
 mod sender;
 mod sources;
 mod structure;
 
 use super::case::Case;
+use crate::config::policy::Policy;
 
 /// Runs every rule.
 pub(super) fn run(case: &mut Case<'_>) {
@@ -19,4 +21,10 @@ pub(super) fn run(case: &mut Case<'_>) {
     inside::run(case);
     sources::run(case);
     structure::run(case);
+}
+
+/// Runs the rules about what the organisation itself says of senders; after all
+/// others.
+pub(super) fn of_organisation(case: &mut Case<'_>, policy: &Policy) {
+    lists::run(case, policy);
 }

@@ -1,0 +1,91 @@
+//! What the organisation itself says of senders: lists, and people whose names are
+//! borrowed.
+
+use crate::{
+    config::policy::{Listed, Policy},
+    verdict::{
+        ALLOWED,
+        case::{Case, Finding, Own, folded},
+    },
+};
+
+const PLACE: &str = "header:From";
+/// What a wanted sender takes off, log-odds.
+const WANTED: f64 = -10.0;
+
+pub(super) fn run(case: &mut Case<'_>, policy: &Policy) {
+    let Some(author) = case.author else {
+        return;
+    };
+    let (address, now) = (author.address.as_str(), case.facts.now);
+    let covered = |list: &[Listed]| {
+        let entry = list.iter().find(|entry| entry.covers(address, now));
+        entry.map(|entry| entry.sender.clone())
+    };
+    if let Some(entry) = covered(&policy.deny) {
+        let entry = Case::shown(&entry);
+        case.find(
+            "policy.denied",
+            PLACE,
+            format!("{entry} is on the list of unwanted senders"),
+        );
+    }
+    if let Some(entry) = covered(&policy.allow) {
+        let entry = Case::shown(&entry);
+        // a name on a list is no proof of who wrote
+        if case.is_proven() {
+            // neither does it vouch for a file that is dangerous or known as bad
+            let harmful = case.findings.iter().find(|finding| {
+                finding.id.starts_with("source.bad")
+                    || (finding.id.starts_with("file.") && finding.weight() >= 1.0)
+            });
+            let (weight, but) = harmful.map_or((WANTED, String::new()), |finding| {
+                (0.0, format!("; it does not count, as {}", finding.evidence))
+            });
+            case.findings.push(Finding {
+                id: ALLOWED.into(),
+                evidence: format!(
+                    "{entry} is on the list of wanted senders, and authenticated{but}"
+                ),
+                place: PLACE.to_owned(),
+                own: Some(Own {
+                    weight,
+                    class: "reputation".to_owned(),
+                }),
+            });
+        } else {
+            case.find(
+                "policy.allowed_unproven",
+                PLACE,
+                format!("{entry} is on the list of wanted senders, but this mail is not proven to be theirs"),
+            );
+        }
+    }
+    for vip in &policy.vips {
+        let own = vip.addresses.iter().any(|own| own == address);
+        let name = folded(&vip.name, &mut Vec::new());
+        // either order: "Erika Mustermann", "Mustermann, Erika"
+        let borrowed = !name.is_empty()
+            && name
+                .iter()
+                .all(|word| case.name.contains(&format!(" {word} ")));
+        if borrowed && !own {
+            let shown = Case::shown(&vip.name);
+            case.find(
+                "sender.vip_name",
+                PLACE,
+                format!("it bears the name of {shown}, from an address that is not theirs"),
+            );
+            break;
+        }
+        if own && !case.is_proven() {
+            let shown = Case::shown(&vip.name);
+            case.find(
+                "sender.vip_unproven",
+                PLACE,
+                format!("it bears the address of {shown} without proof that it is theirs"),
+            );
+            break;
+        }
+    }
+}
