@@ -68,24 +68,37 @@ impl App {
 /// The engine in use. It is replaced as a whole when another policy or model goes
 /// live; whoever judges keeps the one he began with.
 #[derive(Clone)]
-pub struct Judging(Arc<RwLock<Arc<Engine>>>);
+pub struct Judging {
+    configured: Arc<Engine>,
+    current: Arc<RwLock<Arc<Engine>>>,
+}
 
 impl Judging {
-    /// With a first engine.
+    /// With the engine of the configuration, which is in force until another is.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(engine))))
+        let configured = Arc::new(engine);
+        Self {
+            current: Arc::new(RwLock::new(Arc::clone(&configured))),
+            configured,
+        }
     }
 
-    /// The engine.
+    /// The engine of the configuration.
+    #[must_use]
+    pub const fn configured(&self) -> &Arc<Engine> {
+        &self.configured
+    }
+
+    /// The engine in force, as far as this process knows; see `policy::force`.
     #[must_use]
     pub fn engine(&self) -> Arc<Engine> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Puts another in its place.
     pub fn replace(&self, engine: Engine) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
     }
 }
 

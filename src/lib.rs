@@ -7,7 +7,9 @@
 //! ```text
 //! main | demo
 //! http, auth
-//! intake, triage, remediation, analyze, learn, policy
+//! intake, triage, remediation, analyze
+//! policy
+//! learn
 //! app
 //! jobs | store, mailbox, notify, enrich, sandbox
 //! verdict

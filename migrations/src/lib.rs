@@ -9,6 +9,7 @@ use sea_orm_migration::prelude::*;
 mod m20261122_000001_first;
 mod m20261122_000002_tries;
 mod m20261122_000003_lookups;
+mod m20261123_000004_judgements;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_first::Migration),
             Box::new(m20261122_000002_tries::Migration),
             Box::new(m20261122_000003_lookups::Migration),
+            Box::new(m20261123_000004_judgements::Migration),
         ]
     }
 }

@@ -11,10 +11,12 @@ mod logging;
 mod migrate;
 mod model;
 mod openapi;
+mod policy;
 mod serve;
 #[cfg(feature = "sim")]
 mod simulate;
 pub mod start;
+mod verdict;
 
 use std::{io::Read as _, path::PathBuf, process::ExitCode};
 
@@ -56,6 +58,12 @@ enum Command {
     Keys(keys::Command),
     /// Judge mail files offline
     Analyze(analyze::Options),
+    /// Propose a policy, try it on the history, put it into force
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Prove a judgement
+    #[command(subcommand)]
+    Verdict(verdict::Command),
     /// Train the statistical model of mail, and measure it
     #[command(subcommand)]
     Model(model::Command),
@@ -133,7 +141,9 @@ impl Cli {
             Command::Doctor(options) => doctor::run(&options).await,
             Command::Keys(command) => keys::run(command).await,
             Command::Analyze(options) => analyze::run(&options),
-            Command::Model(command) => model::run(&command),
+            Command::Policy(command) => policy::run(command).await,
+            Command::Verdict(command) => verdict::run(command).await,
+            Command::Model(command) => model::run(command).await,
             Command::DissectFiles => Ok(dissect_files()),
             Command::VisitLink => visit_link().await,
             Command::Openapi => openapi::run(),

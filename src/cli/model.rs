@@ -10,10 +10,20 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::start;
+use super::{
+    ConfigFile,
+    policy::{app, operator},
+    start,
+};
 use crate::{
     config::{files::Files, policy::Policy},
-    learn::{FOLDS, Way, ablation, corpus::Corpus, figures::Figures, judge, report, train_on},
+    learn::{
+        FOLDS, Way, ablation,
+        corpus::Corpus,
+        figures::{Figures, Share},
+        judge, report, train_on,
+    },
+    policy::{force, learning},
     sandbox::Sandbox,
     verdict::{Engine, model::Model},
 };
@@ -42,6 +52,12 @@ pub(super) struct TrainOptions {
     /// What it is trained on, in words; stands in the model
     #[arg(long, value_name = "WORDS", default_value = "mail of one's own")]
     says: String,
+    /// Learn from what analysts decided as well, compare with the model in force on mail
+    /// that was held back, and put the new one into force if it is better
+    #[arg(long)]
+    from_history: bool,
+    #[command(flatten)]
+    file: ConfigFile,
 }
 
 #[derive(Debug, Args)]
@@ -70,10 +86,11 @@ pub(super) struct EvaluateOptions {
     seed: u64,
 }
 
-pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Train(options) => train(options),
-        Command::Evaluate(options) => evaluate(options),
+        Command::Train(options) if options.from_history => learn(&options).await,
+        Command::Train(options) => train(&options),
+        Command::Evaluate(options) => evaluate(&options),
     }
 }
 
@@ -103,6 +120,63 @@ fn train(options: &TrainOptions) -> anyhow::Result<ExitCode> {
         file.len() as f64 / 1e6,
         corpus.mails.len()
     );
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn learn(options: &TrainOptions) -> anyhow::Result<ExitCode> {
+    let app = app(&options.file).await?;
+    let corpus = read(&options.corpus)?;
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(ProgressStyle::with_template(
+        "history: {pos} decisions, {elapsed}",
+    )?);
+    let history = learning::history(&app, |count| bar.set_position(count as u64)).await?;
+    bar.finish();
+    let engine = force::engine(&app).await?;
+    let before = engine.model().context("there is no model in force")?;
+    let kept = force::kept(&app, before.version()).await?;
+    let (file, found) =
+        learning::learn(&corpus, &history, (before, &kept), &options.says, |part| {
+            eprintln!("part {part} of {FOLDS} is judged");
+        })?;
+    fs::write(&options.out, &file)
+        .with_context(|| format!("{} cannot be written", options.out.display()))?;
+    let version = learning::keep(&app, file, &found, &operator()).await?;
+    let percent = |share: &Share| {
+        format!(
+            "{:.1} % [{:.1}-{:.1}]",
+            share.value * 100.0,
+            share.low * 100.0,
+            share.high * 100.0
+        )
+    };
+    println!(
+        "model {version}, of {} messages of the collection and {} decisions of analysts",
+        found.collection, found.history
+    );
+    println!("{:<52}{:>24}{:>24}", "", "in force", "new");
+    println!(
+        "{:<52}{:>24.3}{:>24.3}",
+        "logarithmic loss on the history, held back", found.loss_before, found.loss_after
+    );
+    println!(
+        "{:<52}{:>24}{:>24}",
+        "as the analysts decided",
+        percent(&found.right_before),
+        percent(&found.right_after)
+    );
+    println!(
+        "{:<52}{:>24}{:>24}",
+        "recall at 99.5 % specificity on the collection",
+        percent(&found.recall_before),
+        percent(&found.recall_after)
+    );
+    let done = if found.better {
+        "in force from now on"
+    } else {
+        "kept, not put into force"
+    };
+    println!("{done}: {}", found.why);
     Ok(ExitCode::SUCCESS)
 }
 

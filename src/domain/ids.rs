@@ -46,6 +46,10 @@ pub mod kinds {
         ApiKey = "key";
         /// Something that was sent to a source outside.
         Egress = "egr";
+        /// One judgement of a submission.
+        Assessment = "asm";
+        /// Something that was put into force.
+        InForce = "frc";
     }
 }
 
@@ -75,6 +79,10 @@ pub type EventId = Id<kinds::Event>;
 pub type ApiKeyId = Id<kinds::ApiKey>;
 /// `egr_…`
 pub type EgressId = Id<kinds::Egress>;
+/// `asm_…`
+pub type AssessmentId = Id<kinds::Assessment>;
+/// `frc_…`
+pub type InForceId = Id<kinds::InForce>;
 
 /// Why a string is not an identifier of the wanted kind.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]

@@ -14,8 +14,8 @@ mod verdict;
 pub use address::{AddressError, MailboxAddress};
 pub use answer::{AskedKind, Reputation, SourceAnswer};
 pub use ids::{
-    ApiKeyId, CampaignId, EgressId, EventId, Id, IdError, IdKind, JobId, LetterId, PullId,
-    RemediationId, ReportId, SubmissionId, TenantId, kinds,
+    ApiKeyId, AssessmentId, CampaignId, EgressId, EventId, Id, IdError, IdKind, InForceId, JobId,
+    LetterId, PullId, RemediationId, ReportId, SubmissionId, TenantId, kinds,
 };
 pub use pull::{Desired, Effect, Observed, Place, PullRole, PullSnapshot, Standing, next_effect};
 pub use query::{Locator, LocatorError, MailboxRef, MessageQuery, Provider};

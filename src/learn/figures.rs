@@ -49,6 +49,21 @@ impl Judged {
         }
     }
 
+    /// What a model's file keeps of messages that were held back.
+    #[must_use]
+    pub fn held_back(all: &[(Class, PerClass)]) -> Vec<Self> {
+        all.iter()
+            .map(|(class, probabilities)| Self {
+                path: String::new(),
+                class: *class,
+                kind: String::new(),
+                modern_html: false,
+                probabilities: *probabilities,
+                verdict: Verdict::Unknown,
+            })
+            .collect()
+    }
+
     fn malice(&self) -> f64 {
         let [malice, ..] = self.probabilities;
         malice
@@ -321,6 +336,15 @@ fn recall(
     let malicious = all.iter().filter(|one| one.class == Class::Malicious);
     let found = malicious.clone().filter(|one| score(one) > above).count();
     (Share::new(found, malicious.count()), above)
+}
+
+/// Recall of malice at 99.5 % specificity against fine mail.
+#[must_use]
+pub fn recall_against_fine(all: &[Judged]) -> Share {
+    recall(all, Judged::malice, |class| {
+        matches!(class, Class::Bulk | Class::Ham)
+    })
+    .0
 }
 
 fn roc(all: &[Judged], other: impl Fn(Class) -> bool) -> Vec<[f64; 2]> {

@@ -8,6 +8,7 @@ pub mod corpus;
 pub mod figures;
 pub mod marks;
 pub mod report;
+pub mod targets;
 
 use std::collections::BTreeMap;
 
@@ -33,8 +34,16 @@ pub const FOLDS: usize = 5;
 /// [`TrainError`].
 pub fn train_on(corpus: &Corpus, trained_on: &str) -> Result<Vec<u8>, TrainError> {
     let examples: Vec<&Example> = corpus.mails.iter().map(|mail| &mail.example).collect();
+    model_of(&examples, trained_on)
+}
+
+/// Trains a model on examples; gives the file.
+///
+/// # Errors
+/// [`TrainError`].
+pub fn model_of(examples: &[&Example], trained_on: &str) -> Result<Vec<u8>, TrainError> {
     let mut counts = BTreeMap::new();
-    for example in &examples {
+    for example in examples {
         *counts.entry(example.class.name().to_owned()).or_default() += 1;
     }
     let provenance = Provenance {
@@ -42,7 +51,7 @@ pub fn train_on(corpus: &Corpus, trained_on: &str) -> Result<Vec<u8>, TrainError
         rules_version: RULES_VERSION.to_owned(),
         trained_on: trained_on.to_owned(),
     };
-    let trained = train(&examples, provenance)?;
+    let trained = train(examples, provenance)?;
     let mut digests: Vec<u64> = examples.iter().map(|example| example.digest).collect();
     digests.sort_unstable();
     digests.dedup();

@@ -1,7 +1,16 @@
-//! Policies as they live: read, tried on their own tests, put into force, and judged
-//! by what they would have done.
+//! What judges and what it was given: policies, read, tried on their own tests and on the
+//! history, put into force; messages taken apart for them; judgements made again; models
+//! that learn from the analysts.
 //!
-//! The room may use `store`, `sandbox`, `enrich`, `verdict` and all below.
+//! The room may use `learn`, `app` and all below.
+
+pub mod agreement;
+pub mod dissect;
+pub mod force;
+pub mod learning;
+pub mod record;
+pub mod replay;
+pub mod trial;
 
 use chrono::DateTime;
 

@@ -17,6 +17,7 @@ pub mod event;
 pub mod history;
 pub mod intake;
 pub mod job;
+pub mod judgement;
 pub mod letter;
 pub mod look;
 pub mod mailbox;

@@ -14,6 +14,7 @@ use crate::{
         StoreError, Tx,
         event::Event,
         job::{Lease, NewJob},
+        judgement::{Judgement, PolicyRow},
         report::Report,
         submission::Submission,
     },
@@ -57,6 +58,8 @@ pub(super) struct Case<'a> {
     pub reports: Vec<Report>,
     /// The reporter's own mailbox in the directory.
     pub mailbox: Option<MailboxRef>,
+    /// A judgement that is to be kept with the next save, and its policy.
+    pub judgement: Option<(PolicyRow, Judgement)>,
 }
 
 impl<'a> Case<'a> {
@@ -77,6 +80,7 @@ impl<'a> Case<'a> {
             submission,
             reports,
             mailbox: None,
+            judgement: None,
         })
     }
 
@@ -109,6 +113,10 @@ impl<'a> Case<'a> {
             rows.save_assessment(&self.submission).await?;
         } else {
             rows.save_findings(&self.submission).await?;
+        }
+        if let Some((policy, judgement)) = self.judgement.take() {
+            rows.keep_policy(&policy).await?;
+            rows.keep_judgement(&judgement).await?;
         }
         rows.record(
             event

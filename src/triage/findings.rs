@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{dissect::Dissected, role::Roles};
+use super::role::Roles;
+use crate::policy::dissect::Dissected;
 use crate::{
     enrich::authenticate::Evaluated,
     file::FileReport,

@@ -6,19 +6,29 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     config::policy::Mode,
     domain::{
-        Assessment, CampaignId, Desired, EvidenceState, ReportStatus, Verdict, VerdictSource,
+        Assessment, AssessmentId, CampaignId, Desired, EvidenceState, ReportStatus, Verdict,
+        VerdictSource,
     },
     enrich::{lookups::questions, merged},
     jobs::{self, JobError},
     message::{Fingerprint, Recipients},
+    policy::{
+        dissect::{border, dissect},
+        force,
+        record::Recorded,
+    },
     remediation,
-    store::{Rows, StoreError, campaign::Campaign, event::Event},
-    verdict,
+    store::{
+        Rows, StoreError,
+        campaign::Campaign,
+        event::Event,
+        judgement::{Judgement, PolicyRow},
+    },
+    verdict::{self, Engine},
 };
 
 use super::{
     case::Case,
-    dissect::{border, dissect},
     findings,
     lookups::{self, Enrichment},
     reassess,
@@ -56,7 +66,7 @@ impl Case<'_> {
         };
 
         let all = merged(&message.observables, &message.inside);
-        let whole = name.map(|sha256| (raw, sha256));
+        let whole = name.clone().map(|sha256| (raw, sha256));
         let asked = questions(
             &all,
             &app.config.organisation.domains,
@@ -73,7 +83,7 @@ impl Case<'_> {
         let mut known = lookups::ask(app, id, &asked, known, patience).await?;
         known.history = lookups::history(app, id, sender.as_deref()).await?;
 
-        let engine = app.judging.engine();
+        let engine = force::engine(app).await?;
         let trusted = &engine.policy().trusted_authserv_ids;
         let facts = verdict::Facts {
             organisation_domains: app.config.organisation.domains.clone(),
@@ -86,6 +96,12 @@ impl Case<'_> {
             ..verdict::Facts::default()
         };
         let mut assessment = engine.assess(&message.parsed, &all, &facts);
+        let recorded = Recorded {
+            message: name,
+            held_by: message.parsed.held_by.clone(),
+            facts,
+        };
+        self.judgement = Some(self.kept(&engine, &assessment, &recorded));
         assessment.awaited = known.awaited.keys().cloned().collect();
 
         let roles = Roles::of(&message, &app.config.organisation.domains);
@@ -114,6 +130,43 @@ impl Case<'_> {
         self.save_and(Some(event), again.map(|at| jobs::enrich(id, at)))
             .await?;
         Ok(())
+    }
+
+    /// What is kept of a judgement, so that it can be made again.
+    fn kept(
+        &self,
+        engine: &Engine,
+        assessment: &Assessment,
+        recorded: &Recorded,
+    ) -> (PolicyRow, Judgement) {
+        let now = self.now();
+        let policy = PolicyRow {
+            version: engine.version().to_owned(),
+            content: engine.policy().to_toml(),
+            note: None,
+            created_by: "configuration".to_owned(),
+            created_at: now,
+            trial: None,
+            tried_at: None,
+        };
+        let cause = if self.lease.kind == jobs::ENRICH {
+            "sources"
+        } else {
+            "report"
+        };
+        let judgement = Judgement {
+            id: AssessmentId::new(now),
+            submission: self.submission.id,
+            cause: cause.to_owned(),
+            verdict: assessment.verdict,
+            policy_version: assessment.policy_version.clone(),
+            model_version: assessment.model_version.clone(),
+            rules_version: assessment.rules_version.clone(),
+            facts: serde_json::to_string(recorded).unwrap_or_default(),
+            assessment: serde_json::to_string(assessment).unwrap_or_default(),
+            created_at: now,
+        };
+        (policy, judgement)
     }
 
     /// Addresses of those who reported it: it lay in their mailboxes, whoever it

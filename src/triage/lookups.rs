@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-use super::dissect::Dissected;
+use crate::policy::dissect::Dissected;
 
 /// How long a first verdict waits for the sources; what is not there by then is
 /// awaited.

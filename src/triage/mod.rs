@@ -7,7 +7,6 @@
 
 mod case;
 mod directory;
-mod dissect;
 mod evidence;
 mod findings;
 mod judge;

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::dissect::Dissected;
 use crate::message::{LinkPlace, Observable, ObservableKind, Recipients, registrable};
+use crate::policy::dissect::Dissected;
 
 /// What an observable is to its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -23,6 +23,7 @@ mod rules;
 mod weights;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     config::policy::{EVIDENCE_CLASSES, Policy},
@@ -51,7 +52,7 @@ const MODEL_TOLD_FROM: f64 = 0.3;
 const MODEL_COUNTS_FROM: f64 = 1.0;
 
 /// What the message itself cannot tell.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Facts {
     /// The organisation's mail domains, lower case. Empty when judging offline.
     pub organisation_domains: Vec<String>,
@@ -65,7 +66,8 @@ pub struct Facts {
     /// Whether the provider says that the sender is one of the organisation's own,
     /// signed in.
     pub internal_sender: bool,
-    /// The message's files, taken apart.
+    /// The message's files, taken apart. Not kept: they follow from the message.
+    #[serde(skip)]
     pub files: Vec<FileReport>,
     /// What sources outside say of its observables.
     pub answers: Vec<SourceAnswer>,

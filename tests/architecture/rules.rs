@@ -33,14 +33,9 @@ impl fmt::Display for Violation {
 const LAYERS: &[&[&str]] = &[
     &["main", "cli", "demo"],
     &["http", "auth"],
-    &[
-        "intake",
-        "triage",
-        "remediation",
-        "analyze",
-        "learn",
-        "policy",
-    ],
+    &["intake", "triage", "remediation", "analyze"],
+    &["policy"],
+    &["learn"],
     &["app"],
     &["jobs"],
     &["store", "mailbox", "notify", "enrich", "sandbox"],

@@ -3,6 +3,7 @@
 
 mod lookups;
 mod owners;
+mod policies;
 mod races;
 mod unsettled;
 

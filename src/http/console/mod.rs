@@ -13,6 +13,7 @@ mod chip;
 mod fault;
 mod guard;
 mod parked;
+mod policy;
 mod queue;
 pub mod sample;
 mod shell;
@@ -88,6 +89,16 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
             web::post().to(submission::actions::restore_all),
         )
         .route("/parked", web::get().to(parked::show))
+        .route("/policy", web::get().to(policy::show))
+        .service(
+            web::resource("/policy/try")
+                .app_data(web::FormConfig::default().limit(policy::MOST_OCTETS))
+                .route(web::post().to(policy::try_out)),
+        )
+        .route(
+            "/policy/{version}/activate",
+            web::post().to(policy::activate),
+        )
         .default_service(web::to(nothing_here));
     cfg.service(scope).route("/", web::get().to(to_console));
 }

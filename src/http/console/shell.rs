@@ -38,6 +38,10 @@ pub enum Done {
     Restore,
     /// All copies are being put back.
     RestoreAll,
+    /// A policy was tried.
+    Tried,
+    /// A policy was put into force.
+    InForce,
     /// Nothing.
     #[default]
     #[serde(other)]
@@ -50,6 +54,8 @@ impl Done {
     pub const fn sentence(self) -> Option<&'static str> {
         match self {
             Self::Nothing => None,
+            Self::Tried => Some("Tried on the history; nothing has changed yet."),
+            Self::InForce => Some("In force from the next message on."),
             Self::Verdict => Some("Verdict set. What follows from it is under way."),
             Self::Restore => Some("The copy is being put back where it was."),
             Self::RestoreAll => Some("All copies are being put back where they were."),

@@ -7,10 +7,12 @@
 use std::fmt::{self, Write as _};
 
 use linkify::{LinkFinder, LinkKind};
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
 
 /// Combining marks that may follow one another (Vietnamese needs two, Hebrew three).
 const MARKS: usize = 3;
+/// Stretches of a text that are marked.
+const MARKED: usize = 200;
 
 /// Text that is safe to show: nothing invisible, nothing endless.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +54,38 @@ impl Plain {
         Self(out)
     }
 
+    /// The text in pieces: those that hold one of the phrases say why they are marked.
+    /// Phrases are words in small letters; marks between words and accents do not
+    /// count.
+    #[must_use]
+    pub fn marked(&self, phrases: &[(Vec<String>, Self)]) -> Vec<Piece> {
+        let words = words(&self.0);
+        let mut pieces = Vec::new();
+        let (mut done, mut at) = (0, 0);
+        while at < words.len() && pieces.len() < MARKED * 2 {
+            let hit = phrases.iter().find_map(|(phrase, why)| {
+                let here = words.get(at..at + phrase.len())?;
+                let same = here
+                    .iter()
+                    .zip(phrase)
+                    .all(|((_, _, own), word)| own == word);
+                let (start, ..) = here.first()?;
+                let (_, end, _) = here.last()?;
+                same.then_some((*start, *end, phrase.len(), why))
+            });
+            let Some((start, end, count, why)) = hit else {
+                at += 1;
+                continue;
+            };
+            pieces.push(Piece::of(self.0.get(done..start), None));
+            pieces.push(Piece::of(self.0.get(start..end), Some(why.clone())));
+            (done, at) = (end, at + count);
+        }
+        pieces.push(Piece::of(self.0.get(done..), None));
+        pieces.retain(|piece| !piece.text.0.is_empty());
+        pieces
+    }
+
     /// Whether there is nothing to show.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -63,6 +97,49 @@ impl Plain {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A stretch of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// It.
+    pub text: Plain,
+    /// Why it is marked.
+    pub why: Option<Plain>,
+}
+
+impl Piece {
+    fn of(text: Option<&str>, why: Option<Plain>) -> Self {
+        Self {
+            text: Plain(text.unwrap_or_default().to_owned()),
+            why,
+        }
+    }
+}
+
+/// The words of a text, each with where it begins and ends, in small letters and
+/// without accents.
+fn words(text: &str) -> Vec<(usize, usize, String)> {
+    let mut words = Vec::new();
+    let mut start = None;
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        match (start, c.is_alphanumeric() || is_combining_mark(c)) {
+            (None, true) => start = Some(at),
+            (Some(from), false) => {
+                let word: String = text
+                    .get(from..at)
+                    .unwrap_or_default()
+                    .to_lowercase()
+                    .nfd()
+                    .filter(|c| !is_combining_mark(*c))
+                    .collect();
+                words.push((from, at, word));
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    words
 }
 
 impl fmt::Display for Plain {
@@ -181,6 +258,26 @@ pub fn grouped(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn phrases_are_marked_whatever_stands_between_their_words() {
+        let text = Plain::block(
+            "Please VERIFY your\npassword, or: vérify <your> password!",
+            200,
+        );
+        let phrase = ["verify", "your", "password"].map(str::to_owned).to_vec();
+        let why = Plain::line("asks for a password", 80);
+        let pieces = text.marked(&[(phrase, why.clone())]);
+        let marked: Vec<&str> = pieces
+            .iter()
+            .filter(|piece| piece.why.as_ref() == Some(&why))
+            .map(|piece| piece.text.as_str())
+            .collect();
+        assert_eq!(marked, ["VERIFY your\npassword", "vérify <your> password"]);
+        let whole: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
+        assert_eq!(whole, text.as_str(), "nothing is lost");
+        assert_eq!(Plain::default().marked(&[]), []);
+    }
 
     #[test]
     fn what_hides_is_shown_and_what_is_endless_is_cut() {

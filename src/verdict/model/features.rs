@@ -86,8 +86,11 @@ impl Block {
         match self {
             Self::BodyRuns => 5.0,
             Self::Body => 3.0,
-            Self::Subject | Self::SubjectRuns | Self::Structure => 2.0,
-            Self::Anchors | Self::AnchorRuns => 0.5,
+            Self::Subject | Self::SubjectRuns => 3.0,
+            Self::Structure => 2.0,
+            // links and the words on them mostly tell one campaign from another: with
+            // more weight the model knows the campaigns of its own mail and less else
+            Self::Anchors | Self::AnchorRuns | Self::Hosts | Self::Links => 0.1,
             _ => 1.0,
         }
     }

@@ -10,7 +10,7 @@ mod submissions;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{campaign, fault, parked, queue, sign_in, submission};
+use super::{campaign, fault, parked, policy, queue, sign_in, submission};
 use crate::domain::{Id, IdKind, Locator, MailboxAddress, MailboxRef, Provider};
 
 pub(super) use campaigns::{campaign_material, campaigns};
@@ -51,7 +51,7 @@ impl Words {
 type Render = fn(&Words) -> Result<String, askama::Error>;
 
 /// Every page in every state that looks different.
-pub const PAGES: [(&str, Render); 16] = [
+pub const PAGES: [(&str, Render); 18] = [
     ("queue", |w| queue::sample(w, false)),
     ("queue-empty", |w| queue::sample(w, true)),
     ("submission", |w| submission::sample(w, "text")),
@@ -69,6 +69,8 @@ pub const PAGES: [(&str, Render); 16] = [
     ("campaign", campaign::sample),
     ("parked", |w| parked::sample(w, false)),
     ("parked-empty", |w| parked::sample(w, true)),
+    ("policy", |w| policy::sample(w, false)),
+    ("policy-refused", |w| policy::sample(w, true)),
     ("sign-in", |_| sign_in::sample(false)),
     ("sign-in-refused", |_| sign_in::sample(true)),
     ("fault", |_| Ok(fault::sample())),

@@ -34,13 +34,13 @@ use super::{
     page,
     sample::Words,
     shell::{Done, Shell},
-    text::{Plain, grouped, octets},
+    text::{Piece, Plain, grouped, octets},
     timeline::{Line, Names, lines},
     when::When,
 };
 use crate::{
     auth::Scope,
-    domain::{Signal, SubmissionId, Verdict, VerdictSource},
+    domain::{Assessment, Kind, Signal, SubmissionId, Verdict, VerdictSource},
     http::known::{self, Ground},
     store::{
         egress::Egress,
@@ -126,6 +126,10 @@ struct SubmissionPage {
     by: &'static str,
     score: Option<Bar>,
     rules: Plain,
+    kind: Option<&'static str>,
+    changes: Vec<Plain>,
+    judged_by: Plain,
+    text: Vec<Piece>,
     hold: Option<Plain>,
     caution: Option<Caution>,
     ground: Ground,
@@ -186,6 +190,32 @@ fn report_row(report: &Report, now: DateTime<Utc>) -> ReportRow {
         },
         at: When::of(report.received_at, now),
     }
+}
+
+/// What judged, in a line.
+fn judged_by(assessment: &Assessment) -> String {
+    let model = assessment.model_version.as_deref().unwrap_or("none");
+    let policy = match assessment.policy_version.as_str() {
+        "" => "not recorded",
+        version => version,
+    };
+    let rules = &assessment.rules_version;
+    format!("policy {policy}, model {model}, rules {rules}")
+}
+
+/// The phrases that signals quote from the body, with what they say.
+fn phrases(signals: &[Signal]) -> Vec<(Vec<String>, Plain)> {
+    signals
+        .iter()
+        .filter(|signal| signal.place == "body")
+        .filter_map(|signal| {
+            let (_, quoted) = signal.evidence.split_once("(\"")?;
+            let (phrase, _) = quoted.split_once("\")")?;
+            let words: Vec<String> = phrase.split_whitespace().map(str::to_lowercase).collect();
+            let why = Plain::line(&format!("{} {}", signal.id, signal.evidence), 200);
+            (!words.is_empty()).then_some((words, why))
+        })
+        .collect()
 }
 
 /// What an analyst can choose: only what can be carried out.
@@ -284,6 +314,18 @@ impl SubmissionPage {
                 None => "Not decided yet",
             },
             score: assessment.map(|a| Bar::score(a.score)),
+            kind: assessment.and_then(|a| a.kind).map(Kind::words),
+            changes: assessment
+                .map(|a| a.changes.as_slice())
+                .unwrap_or_default()
+                .iter()
+                .map(|change| Plain::line(change, 300))
+                .collect(),
+            judged_by: Plain::line(&assessment.map(judged_by).unwrap_or_default(), 200),
+            text: match &view {
+                View::Text(text) => text.marked(&phrases(signals)),
+                _ => Vec::new(),
+            },
             rules: Plain::line(
                 assessment
                     .map(|a| a.rules_version.as_str())

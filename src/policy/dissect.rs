@@ -13,18 +13,22 @@ use crate::{
 };
 
 /// One message, taken apart.
-pub(super) struct Dissected {
+pub struct Dissected {
+    /// Its form.
     pub parsed: ParsedMessage,
     /// What the message itself holds.
     pub observables: Vec<Observable>,
     /// What its files hold.
     pub inside: Vec<Observable>,
+    /// Its files.
     pub files: Vec<FileReport>,
+    /// The way it took.
     pub path: Path,
 }
 
 /// The organisation's own mail servers.
-pub(super) fn border(app: &App) -> Border {
+#[must_use]
+pub fn border(app: &App) -> Border {
     let organisation = &app.config.organisation;
     Border {
         hosts: organisation.mail_hosts.clone(),
@@ -35,7 +39,10 @@ pub(super) fn border(app: &App) -> Border {
 /// Takes a message apart. Parsing hostile mail is work for a thread of its own: a
 /// slow message must not hold up the others. Its files go to the process that can
 /// be killed. `held_by` are the addresses of those in whose mailboxes it lay.
-pub(super) async fn dissect(
+///
+/// # Errors
+/// When the thread that read it fell.
+pub async fn dissect(
     app: &App,
     raw: Bytes,
     received: Option<DateTime<Utc>>,

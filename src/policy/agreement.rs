@@ -1,0 +1,173 @@
+//! How far the engine and the analysts agree: what shadow mode is for.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::{
+    app::App,
+    domain::{Verdict, VerdictSource},
+    learn::figures::Share,
+    store::StoreError,
+};
+
+/// Rows read at once.
+const PAGE: u64 = 200;
+/// Messages that an analyst has to have decided on before a class can go.
+const LEAST: usize = 50;
+
+/// What the operator accepts.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepted {
+    /// Of what is pulled, the share that is not malicious.
+    pub false_pulls: f64,
+    /// Of what is closed, the share that is malicious.
+    pub false_closes: f64,
+}
+
+impl Default for Accepted {
+    fn default() -> Self {
+        Self {
+            false_pulls: 0.01,
+            false_closes: 0.005,
+        }
+    }
+}
+
+/// One class of the engine's verdicts beside what analysts decided.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// What the engine said.
+    pub said: Verdict,
+    /// Of those that analysts decided on, the ones they saw as it did: malicious, or
+    /// not.
+    pub agreed: Share,
+    /// Whether the upper bound of the disagreement is within what is accepted.
+    pub go: bool,
+    /// Why, in plain words.
+    pub why: String,
+}
+
+/// The engine beside the analysts.
+#[derive(Debug, Clone, Serialize)]
+pub struct Agreement {
+    /// Messages judged in the time.
+    pub judged: usize,
+    /// Of those, ones that analysts decided on.
+    pub decided: usize,
+    /// The classes that the engine settles by itself.
+    pub rows: Vec<Row>,
+}
+
+/// Compares the latest judgement of every message since a time with what analysts
+/// decided.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub async fn agreement(
+    app: &App,
+    since: DateTime<Utc>,
+    accepted: Accepted,
+) -> Result<Agreement, StoreError> {
+    let rows = app.store.read(app.tenant);
+    let mut seen = BTreeSet::new();
+    let mut pairs: Vec<(Verdict, Verdict)> = Vec::new();
+    let mut from = None;
+    'pages: loop {
+        let page = rows.judgements(from, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        from = Some(last.id);
+        for judgement in &page {
+            if judgement.created_at < since {
+                break 'pages;
+            }
+            if !seen.insert(judgement.submission) {
+                continue;
+            }
+            let decided = rows
+                .submission(judgement.submission)
+                .await?
+                .filter(|s| s.verdict_source == Some(VerdictSource::Analyst))
+                .and_then(|s| s.verdict);
+            if let Some(decided) = decided {
+                pairs.push((judgement.verdict, decided));
+            }
+        }
+    }
+    let settled = [
+        Verdict::Malicious,
+        Verdict::Spam,
+        Verdict::Bulk,
+        Verdict::Benign,
+    ];
+    Ok(Agreement {
+        judged: seen.len(),
+        decided: pairs.len(),
+        rows: settled
+            .into_iter()
+            .map(|said| row(said, &pairs, accepted))
+            .collect(),
+    })
+}
+
+fn row(said: Verdict, pairs: &[(Verdict, Verdict)], accepted: Accepted) -> Row {
+    let of_class = || pairs.iter().filter(|(own, _)| *own == said);
+    let harmful = said == Verdict::Malicious;
+    let right = of_class()
+        .filter(|(_, decided)| (*decided == Verdict::Malicious) == harmful)
+        .count();
+    let agreed = Share::new(right, of_class().count());
+    let allowed = if harmful {
+        accepted.false_pulls
+    } else {
+        accepted.false_closes
+    };
+    let (go, why) = if agreed.all < LEAST {
+        let why = format!("{} of at least {LEAST} decisions", agreed.all);
+        (false, why)
+    } else if 1.0 - agreed.low > allowed {
+        let why = format!(
+            "up to {:.1} % may be wrong, {:.1} % are accepted",
+            (1.0 - agreed.low) * 100.0,
+            allowed * 100.0
+        );
+        (false, why)
+    } else {
+        (true, "within what is accepted".to_owned())
+    };
+    Row {
+        said,
+        agreed,
+        go,
+        why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_goes_only_on_enough_decisions_within_what_is_accepted() {
+        let accepted = Accepted {
+            false_pulls: 0.1,
+            false_closes: 0.005,
+        };
+        let pairs = |right: usize, wrong: usize| {
+            let mut pairs = vec![(Verdict::Malicious, Verdict::Malicious); right];
+            pairs.extend(vec![(Verdict::Malicious, Verdict::Spam); wrong]);
+            pairs
+        };
+        assert!(!row(Verdict::Malicious, &pairs(49, 0), accepted).go);
+        assert!(row(Verdict::Malicious, &pairs(60, 0), accepted).go);
+        let off = row(Verdict::Malicious, &pairs(60, 5), accepted);
+        assert!(
+            !off.go && off.why.contains("10.0 % are accepted"),
+            "{off:?}"
+        );
+        let closed = vec![(Verdict::Bulk, Verdict::Benign); 60];
+        let few = row(Verdict::Bulk, &closed, accepted);
+        assert_eq!((few.agreed.of, few.go), (60, false), "60 cannot show 0.5 %");
+    }
+}

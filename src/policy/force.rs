@@ -1,0 +1,213 @@
+//! What is in force: proposed, tried, activated.
+//!
+//! What was ever decided stands in the database and wins over the configuration, whose
+//! policy is in force until then. A policy goes live only with the result of its trial
+//! on the history beside it.
+
+use std::sync::Arc;
+
+use crate::{
+    app::App,
+    config::policy::{Policy, PolicyError},
+    domain::InForceId,
+    store::{
+        StoreError,
+        judgement::{InForce, PolicyRow},
+    },
+    verdict::{
+        Engine,
+        model::{BadModel, Kept, Model},
+    },
+};
+
+/// Why a policy or model was not kept or put into force.
+#[derive(Debug, thiserror::Error)]
+pub enum ForceError {
+    /// The policy cannot be.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// No policy of that version was proposed.
+    #[error("there is no policy {0}; `unhook policy list` shows them")]
+    Unknown(String),
+    /// It was never tried.
+    #[error(
+        "policy {0} was not tried on the history: run `unhook policy test --proposed {0}` first"
+    )]
+    Untried(String),
+    /// The model that was decided for is not there.
+    #[error("there is no model {0}")]
+    NoModel(String),
+    /// Its file is damaged.
+    #[error("model {version}: {reason}")]
+    BadModel {
+        /// Which.
+        version: String,
+        /// What is wrong with it.
+        reason: BadModel,
+    },
+    /// The database or the folder of blobs failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The engine in force. Another replica may have put something else into force since
+/// the last message: that is read here. What cannot be used is refused aloud, and the
+/// engine before it stays.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub async fn engine(app: &App) -> Result<Arc<Engine>, StoreError> {
+    let now = app.judging.engine();
+    let Some(wanted) = app.store.read(app.tenant).in_force().await? else {
+        return Ok(now);
+    };
+    let configured = app.judging.configured();
+    let policy = wanted
+        .policy_version
+        .as_deref()
+        .unwrap_or_else(|| configured.version());
+    let shipped = configured.model().map(|model| model.version());
+    let model = wanted.model_version.as_deref().or(shipped);
+    if now.version() == policy && now.model().map(|model| model.version()) == model {
+        return Ok(now);
+    }
+    match build(app, Some(policy), model).await {
+        Ok(engine) => {
+            tracing::info!(policy, model, "another policy or model is in force");
+            app.judging.replace(engine);
+            Ok(app.judging.engine())
+        }
+        Err(ForceError::Store(error)) => Err(error),
+        Err(error) => {
+            tracing::error!(%error, "what was put into force cannot be used; the one before it stays");
+            Ok(now)
+        }
+    }
+}
+
+/// The engine of a policy (the configuration's when `None`) and a model (the shipped
+/// one when `None`).
+///
+/// # Errors
+/// [`ForceError`] when either is not there or cannot be used.
+pub async fn build(
+    app: &App,
+    policy: Option<&str>,
+    model: Option<&str>,
+) -> Result<Engine, ForceError> {
+    let configured = app.judging.configured();
+    let policy = match policy {
+        None => configured.policy().clone(),
+        Some(version) if version == configured.version() => configured.policy().clone(),
+        Some(version) => {
+            let row = app.store.read(app.tenant).policy(version).await?;
+            let row = row.ok_or_else(|| ForceError::Unknown(version.to_owned()))?;
+            Policy::from_toml(&row.content)?
+        }
+    };
+    let shipped = configured.model();
+    let model = match model {
+        None => shipped.cloned(),
+        Some(version) if shipped.is_some_and(|model| model.version() == version) => {
+            shipped.cloned()
+        }
+        Some(version) => Some(Arc::new(trained(app, version).await?)),
+    };
+    Ok(Engine::with_model(policy, model)?)
+}
+
+/// What a model's file keeps beside it.
+///
+/// # Errors
+/// [`ForceError`] when it is not there or damaged.
+pub async fn kept(app: &App, version: &str) -> Result<Kept, ForceError> {
+    match Model::shipped() {
+        Ok((shipped, kept)) if shipped.version() == version => Ok(kept.clone()),
+        _ => Ok(file_of(app, version).await?.1),
+    }
+}
+
+async fn trained(app: &App, version: &str) -> Result<Model, ForceError> {
+    Ok(file_of(app, version).await?.0)
+}
+
+async fn file_of(app: &App, version: &str) -> Result<(Model, Kept), ForceError> {
+    let row = app.store.read(app.tenant).model(version).await?;
+    let row = row.ok_or_else(|| ForceError::NoModel(version.to_owned()))?;
+    let file = app
+        .blobs
+        .get(&row.blob_sha256)
+        .await
+        .map_err(StoreError::from)?;
+    Model::from_bytes(&file).map_err(|reason| ForceError::BadModel {
+        version: version.to_owned(),
+        reason,
+    })
+}
+
+/// Keeps a policy that passes its own tests; gives its version. Servers whose results
+/// are believed are those of the configuration where it names none.
+///
+/// # Errors
+/// [`ForceError::Policy`] with the line or rule that cannot be.
+pub async fn propose(
+    app: &App,
+    text: &str,
+    note: Option<&str>,
+    by: &str,
+) -> Result<PolicyRow, ForceError> {
+    let mut policy = Policy::from_toml(text)?;
+    if policy.trusted_authserv_ids.is_empty() {
+        let configured = app.judging.configured();
+        policy
+            .trusted_authserv_ids
+            .clone_from(&configured.policy().trusted_authserv_ids);
+    }
+    let engine = super::ready(policy)?;
+    let row = PolicyRow {
+        version: engine.version().to_owned(),
+        content: engine.policy().to_toml(),
+        note: note.map(str::to_owned),
+        created_by: by.to_owned(),
+        created_at: app.clock.now(),
+        trial: None,
+        tried_at: None,
+    };
+    let tx = app.store.begin().await?;
+    tx.of(app.tenant).keep_policy(&row).await?;
+    tx.commit().await?;
+    let known = app.store.read(app.tenant).policy(&row.version).await?;
+    Ok(known.unwrap_or(row))
+}
+
+/// Puts a policy into force, and leaves the model as it is. `None` goes back to the
+/// configuration's.
+///
+/// # Errors
+/// [`ForceError::Untried`] without the result of a trial.
+pub async fn activate(app: &App, version: Option<&str>, by: &str) -> Result<(), ForceError> {
+    let rows = app.store.read(app.tenant);
+    if let Some(version) = version {
+        let row = rows.policy(version).await?;
+        let row = row.ok_or_else(|| ForceError::Unknown(version.to_owned()))?;
+        if row.trial.is_none() {
+            return Err(ForceError::Untried(version.to_owned()));
+        }
+        build(app, Some(version), None).await?;
+    }
+    let before = rows.in_force().await?;
+    let now = app.clock.now();
+    let tx = app.store.begin().await?;
+    tx.of(app.tenant)
+        .put_into_force(&InForce {
+            id: InForceId::new(now),
+            policy_version: version.map(str::to_owned),
+            model_version: before.and_then(|before| before.model_version),
+            decided_by: by.to_owned(),
+            since: now,
+        })
+        .await?;
+    tx.commit().await?;
+    engine(app).await?;
+    Ok(())
+}

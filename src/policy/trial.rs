@@ -1,0 +1,199 @@
+//! A policy tried on the history: every message that was judged is judged again by the
+//! engine in force and by the one that is proposed, on the facts of its day.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    force::{ForceError, build, engine},
+    record::again,
+};
+use crate::{
+    app::App,
+    domain::{Assessment, SubmissionId, Verdict, VerdictSource},
+};
+
+/// Rows read at once.
+const PAGE: u64 = 100;
+/// Changes that are listed.
+const LISTED: usize = 200;
+
+/// What the policies would have done with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every copy pulled without a person.
+    Pulled,
+    /// A person asked.
+    Asked,
+    /// Settled without a person.
+    Closed,
+}
+
+impl Outcome {
+    fn of(assessment: &Assessment) -> Self {
+        match assessment.verdict {
+            Verdict::Malicious if assessment.may_pull => Self::Pulled,
+            Verdict::Malicious | Verdict::Suspicious | Verdict::Unknown => Self::Asked,
+            Verdict::Spam | Verdict::Bulk | Verdict::Benign | Verdict::Simulation => Self::Closed,
+        }
+    }
+}
+
+/// A message that would have been treated otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Which.
+    pub submission: SubmissionId,
+    /// The verdict by what is in force.
+    pub before: Verdict,
+    /// The verdict by what is proposed.
+    pub after: Verdict,
+    /// What would have happened.
+    pub was: Outcome,
+    /// What would happen.
+    pub becomes: Outcome,
+    /// What an analyst decided, where one did.
+    pub analyst: Option<Verdict>,
+}
+
+/// One policy on the history.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Side {
+    /// Messages by verdict.
+    pub verdicts: BTreeMap<String, usize>,
+    /// Pulled without a person.
+    pub pulled: usize,
+    /// Left to a person.
+    pub asked: usize,
+    /// Settled without one.
+    pub closed: usize,
+    /// Pulled, and an analyst said it is not malicious.
+    pub wrongly_pulled: usize,
+    /// Closed, and an analyst said it is malicious.
+    pub wrongly_closed: usize,
+}
+
+impl Side {
+    fn count(&mut self, assessment: &Assessment, analyst: Option<Verdict>) {
+        *self
+            .verdicts
+            .entry(assessment.verdict.to_string())
+            .or_default() += 1;
+        let outcome = Outcome::of(assessment);
+        match outcome {
+            Outcome::Pulled => self.pulled += 1,
+            Outcome::Asked => self.asked += 1,
+            Outcome::Closed => self.closed += 1,
+        }
+        match (outcome, analyst) {
+            (Outcome::Pulled, Some(said)) if said != Verdict::Malicious => {
+                self.wrongly_pulled += 1;
+            }
+            (Outcome::Closed, Some(Verdict::Malicious)) => self.wrongly_closed += 1,
+            _ => {}
+        }
+    }
+}
+
+/// What a trial gave.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// The policy in force.
+    pub before_version: String,
+    /// The policy tried.
+    pub after_version: String,
+    /// Messages judged.
+    pub messages: usize,
+    /// Of those, ones an analyst has decided on.
+    pub decided: usize,
+    /// Messages whose bytes or facts are not there.
+    pub left_out: usize,
+    /// What is in force.
+    pub before: Side,
+    /// What is proposed.
+    pub after: Side,
+    /// Messages treated otherwise.
+    pub changed: usize,
+    /// The first of them.
+    pub changes: Vec<Change>,
+}
+
+/// Tries a policy on the newest messages that were judged, at most `most`, and records
+/// what it gave. `done` hears how many are judged.
+///
+/// # Errors
+/// [`ForceError`] when the policy is not there, or the database fails.
+pub async fn trial(
+    app: &App,
+    version: &str,
+    most: usize,
+    mut done: impl FnMut(usize),
+) -> Result<Trial, ForceError> {
+    let before = engine(app).await?;
+    let model = before.model().map(|model| model.version().to_owned());
+    let after = Arc::new(build(app, Some(version), model.as_deref()).await?);
+    let rows = app.store.read(app.tenant);
+    let mut trial = Trial {
+        before_version: before.version().to_owned(),
+        after_version: after.version().to_owned(),
+        ..Trial::default()
+    };
+    let mut seen = BTreeSet::new();
+    let mut from = None;
+    'pages: loop {
+        let page = rows.judgements(from, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        from = Some(last.id);
+        for judgement in &page {
+            if seen.len() >= most {
+                break 'pages;
+            }
+            // the latest judgement of a message stands for it
+            if !seen.insert(judgement.submission) {
+                continue;
+            }
+            let Ok(again) = again(app, judgement).await else {
+                trial.left_out += 1;
+                continue;
+            };
+            let analyst = rows
+                .submission(judgement.submission)
+                .await?
+                .filter(|s| s.verdict_source == Some(VerdictSource::Analyst))
+                .and_then(|s| s.verdict);
+            let old = before.assess(&again.message, &again.observables, &again.facts);
+            let new = after.assess(&again.message, &again.observables, &again.facts);
+            trial.messages += 1;
+            trial.decided += usize::from(analyst.is_some());
+            trial.before.count(&old, analyst);
+            trial.after.count(&new, analyst);
+            let (was, becomes) = (Outcome::of(&old), Outcome::of(&new));
+            if old.verdict != new.verdict || was != becomes {
+                trial.changed += 1;
+                if trial.changes.len() < LISTED {
+                    trial.changes.push(Change {
+                        submission: judgement.submission,
+                        before: old.verdict,
+                        after: new.verdict,
+                        was,
+                        becomes,
+                        analyst,
+                    });
+                }
+            }
+            done(trial.messages);
+        }
+    }
+    let value = serde_json::to_value(&trial).unwrap_or_default();
+    let tx = app.store.begin().await?;
+    tx.of(app.tenant)
+        .record_trial(version, &value, app.clock.now())
+        .await?;
+    tx.commit().await?;
+    Ok(trial)
+}
