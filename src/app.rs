@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,7 +12,7 @@ use hickory_resolver::TokioResolver;
 use crate::{
     clock::SharedClock,
     config::Config,
-    domain::{MailboxRef, Provider, TenantId},
+    domain::{InForceId, MailboxRef, Provider, TenantId},
     enrich::lookups::Sources,
     mailbox::{CALL_LIMIT, MailProvider},
     notify::Notifier,
@@ -70,7 +70,14 @@ impl App {
 #[derive(Clone)]
 pub struct Judging {
     configured: Arc<Engine>,
-    current: Arc<RwLock<Arc<Engine>>>,
+    current: Arc<RwLock<Current>>,
+}
+
+/// An engine, and the decision it stands for; none for the configuration's.
+#[derive(Clone)]
+struct Current {
+    engine: Arc<Engine>,
+    decision: Option<InForceId>,
 }
 
 impl Judging {
@@ -79,7 +86,10 @@ impl Judging {
     pub fn new(engine: Engine) -> Self {
         let configured = Arc::new(engine);
         Self {
-            current: Arc::new(RwLock::new(Arc::clone(&configured))),
+            current: Arc::new(RwLock::new(Current {
+                engine: Arc::clone(&configured),
+                decision: None,
+            })),
             configured,
         }
     }
@@ -93,12 +103,25 @@ impl Judging {
     /// The engine in force, as far as this process knows; see `policy::force`.
     #[must_use]
     pub fn engine(&self) -> Arc<Engine> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.read().engine)
     }
 
-    /// Puts another in its place.
-    pub fn replace(&self, engine: Engine) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
+    /// The decision it stands for.
+    #[must_use]
+    pub fn decision(&self) -> Option<InForceId> {
+        self.read().decision
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Current> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts the engine of a decision in its place.
+    pub fn replace(&self, engine: Engine, decision: InForceId) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Current {
+            engine: Arc::new(engine),
+            decision: Some(decision),
+        };
     }
 }
 

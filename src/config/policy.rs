@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 const MOST_LISTED: usize = 10_000;
 /// Rules of one's own.
 const MOST_RULES: usize = 500;
+/// Octets of a policy file.
+const MOST_TEXT: usize = 1 << 20;
 /// Octets of one rule's expression.
 const MOST_EXPRESSION: usize = 4_096;
 /// The least octets of a secret that marks an exercise.
 const LEAST_SECRET: usize = 16;
+/// The most octets of one.
+const MOST_SECRET: usize = 200;
 /// The evidence classes, by which independence is counted.
 pub const EVIDENCE_CLASSES: [&str; 7] = [
     "authentication",
@@ -193,7 +197,7 @@ impl Policy {
     /// # Errors
     /// The line and what is wrong with it, or the first field that cannot be.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
-        if text.len() > 1 << 20 {
+        if text.len() > MOST_TEXT {
             return Err(PolicyError::new("file", "is larger than a mebibyte"));
         }
         let policy: Self = toml::from_str(text).map_err(|error| {
@@ -207,10 +211,23 @@ impl Policy {
         Ok(policy)
     }
 
-    /// The policy as a file.
+    /// The policy as a file; of one that was checked, see [`Policy::written`].
     #[must_use]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_default()
+    }
+
+    /// The policy as a file that [`Policy::from_toml`] takes.
+    ///
+    /// # Errors
+    /// When it is too large for one.
+    pub fn written(&self) -> Result<String, PolicyError> {
+        let text =
+            toml::to_string(self).map_err(|error| PolicyError::new("file", error.to_string()))?;
+        if text.len() > MOST_TEXT {
+            return Err(PolicyError::new("file", "is larger than a mebibyte"));
+        }
+        Ok(text)
     }
 
     /// Checks the values. The bounds cannot be switched off: below them a pull
@@ -244,6 +261,16 @@ impl Policy {
             }
             for (at, entry) in list.iter().enumerate() {
                 entry.validate(&format!("{name}[{at}]"))?;
+            }
+        }
+        for (at, entry) in self.allow.iter().enumerate() {
+            let domain = entry.sender.as_str();
+            if !domain.contains('@') && psl::suffix_str(domain) == Some(domain) {
+                let field = format!("allow[{at}].sender");
+                return Err(PolicyError::new(
+                    field,
+                    "is a suffix under which anybody registers",
+                ));
             }
         }
         for (at, vip) in self.vips.iter().enumerate() {
@@ -321,6 +348,10 @@ impl Vip {
             let why = "must hold the person's addresses";
             return Err(PolicyError::new(format!("{field}.addresses"), why));
         }
+        if self.addresses.iter().any(|a| *a != a.to_lowercase()) {
+            let why = "must be in lower case";
+            return Err(PolicyError::new(format!("{field}.addresses"), why));
+        }
         Ok(())
     }
 }
@@ -358,6 +389,12 @@ impl OwnRule {
     }
 }
 
+/// Whether a value comes out of a header field as it went in.
+fn is_flat(value: &str) -> bool {
+    value.split_whitespace().collect::<Vec<_>>().join(" ") == value
+        && !value.chars().any(char::is_control)
+}
+
 impl Exercise {
     fn validate(&self, field: &str) -> Result<(), PolicyError> {
         let wrong = |name: &str, why: &str| Err(PolicyError::new(format!("{field}.{name}"), why));
@@ -375,6 +412,12 @@ impl Exercise {
             Some(secret) if secret.len() < LEAST_SECRET => {
                 return wrong("secret", "must be at least sixteen octets");
             }
+            Some(secret) if secret.len() > MOST_SECRET || !is_flat(secret) => {
+                return wrong(
+                    "secret",
+                    "must be at most 200 octets on one line, with single blanks at most",
+                );
+            }
             Some(_) if self.header.is_none() => {
                 return wrong("header", "must name the field that holds the secret");
             }
@@ -387,8 +430,9 @@ impl Exercise {
             }
             None => {}
         }
-        if self.dkim.iter().any(|domain| !domain.contains('.')) {
-            return wrong("dkim", "must be domains");
+        let bad = |domain: &String| !domain.contains('.') || *domain != domain.to_lowercase();
+        if self.dkim.iter().any(bad) {
+            return wrong("dkim", "must be domains in lower case");
         }
         Ok(())
     }
@@ -443,6 +487,11 @@ mod tests {
         assert!(!ended.covers("a@shop.example", now));
         let one = listed("a@shop.example", None);
         assert!(one.covers("a@shop.example", now) && !one.covers("b@shop.example", now));
+        let suffix = Policy {
+            allow: vec![listed("co.uk", None)],
+            ..Policy::default()
+        };
+        assert!(suffix.validate().is_err(), "everybody's");
         for bad in [
             "example",
             "@shop.example",

@@ -167,6 +167,9 @@ pub struct Assessment {
     /// What would have made another verdict, in plain words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
+    /// Whether the policy that judged only watches: nothing may follow from the verdict.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
     /// Version of the rules that judged.
     pub rules_version: String,
     /// What names the policy that judged.

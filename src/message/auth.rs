@@ -142,10 +142,22 @@ impl AuthResults {
                     self.mail_from.get_or_insert(domain);
                 }
                 "header.d" if method == "dkim" && outcome == AuthOutcome::Pass => {
-                    self.dkim_domains.push(value);
+                    self.signed_by(&value);
+                }
+                // Gmail names the signer so; it lies in the signing domain (RFC 6376, 3.5)
+                "header.i" if method == "dkim" && outcome == AuthOutcome::Pass => {
+                    if let Some((_, domain)) = value.rsplit_once('@') {
+                        self.signed_by(domain);
+                    }
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn signed_by(&mut self, domain: &str) {
+        if !self.dkim_domains.iter().any(|known| known == domain) {
+            self.dkim_domains.push(domain.to_owned());
         }
     }
 
@@ -203,6 +215,10 @@ mod tests {
         assert_eq!(google.dmarc, Some(AuthOutcome::Fail));
         assert_eq!(google.mail_from.as_deref(), Some("c.example"));
         assert_eq!(google.dkim_domains, ["a.example"]);
+        let gmail = AuthResults::parse(
+            "mx.google.com; dkim=pass header.i=@sign.vendor.example header.s=s1 header.b=AbCdEf; spf=pass smtp.mailfrom=b@vendor.example",
+        );
+        assert_eq!(gmail.dkim_domains, ["sign.vendor.example"]);
         let microsoft = AuthResults::parse(
             "spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=a.example; dkim=none (message not signed) header.d=none;dmarc=bestguesspass action=none header.from=a.example;compauth=pass reason=109",
         );

@@ -34,8 +34,9 @@ pub struct Claims {
     /// `X-Originating-IP` and the like: the writer's own machine, when the first
     /// server says so.
     pub originating_ip: Option<IpAddr>,
-    /// Fields that begin with `X-`, by which programs mark mail: name in small letters
-    /// and value, at most forty of at most 200 characters.
+    /// Fields that begin with `X-`, by which programs mark mail, those of the platforms
+    /// left out: name in small letters and value, at most forty of at most 200
+    /// characters.
     pub marks: Vec<(String, String)>,
     /// Targets in `List-Unsubscribe` and the other `List-` fields (RFC 2369), each
     /// with the field's name.
@@ -103,7 +104,20 @@ impl Claims {
             .iter()
             .map(|header| header.name.as_str().to_ascii_lowercase())
             .filter(|name| name.starts_with("x-") && name.len() <= 60)
+            // what the platforms themselves write would leave no room
+            .filter(|name| {
+                ![
+                    "x-ms-",
+                    "x-microsoft-",
+                    "x-gm-",
+                    "x-google-",
+                    "x-forefront-",
+                ]
+                .iter()
+                .any(|platform| name.starts_with(platform))
+            })
             .collect();
+        names.sort_unstable();
         names.dedup();
         names.truncate(MAX_MARKS);
         for name in names {

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::force::engine;
 use crate::{
     app::App,
+    config::policy::Mode,
     domain::{Verdict, VerdictSource},
     learn::figures::Share,
     store::StoreError,
@@ -60,8 +62,8 @@ pub struct Agreement {
     pub rows: Vec<Row>,
 }
 
-/// Compares the latest judgement of every message since a time with what analysts
-/// decided.
+/// Compares the latest judgement of every message since a time, by the policy and model
+/// in force, with what analysts decided.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
@@ -71,6 +73,8 @@ pub async fn agreement(
     accepted: Accepted,
 ) -> Result<Agreement, StoreError> {
     let rows = app.store.read(app.tenant);
+    let engine = engine(app).await?;
+    let model = engine.model().map(|model| model.version());
     let mut seen = BTreeSet::new();
     let mut pairs: Vec<(Verdict, Verdict)> = Vec::new();
     let mut from = None;
@@ -82,14 +86,19 @@ pub async fn agreement(
             if judgement.created_at < since {
                 break 'pages;
             }
-            if !seen.insert(judgement.submission) {
+            // what another policy or model said vouches for none
+            if judgement.policy_version != engine.version()
+                || judgement.model_version.as_deref() != model
+                || !seen.insert(judgement.submission)
+            {
                 continue;
             }
             let decided = rows
                 .submission(judgement.submission)
                 .await?
                 .filter(|s| s.verdict_source == Some(VerdictSource::Analyst))
-                .and_then(|s| s.verdict);
+                .and_then(|s| s.verdict)
+                .filter(|decided| !decided.needs_review());
             if let Some(decided) = decided {
                 pairs.push((judgement.verdict, decided));
             }
@@ -107,8 +116,18 @@ pub async fn agreement(
         rows: settled
             .into_iter()
             .map(|said| row(said, &pairs, accepted))
+            .map(|row| unless_unseen(row, engine.policy().mode))
             .collect(),
     })
+}
+
+/// Outside shadow mode nobody looks at what is closed: that few complain proves nothing.
+fn unless_unseen(mut row: Row, mode: Mode) -> Row {
+    if row.said != Verdict::Malicious && mode == Mode::Act {
+        row.go = false;
+        "closed mail is decided on by analysts in shadow mode only".clone_into(&mut row.why);
+    }
+    row
 }
 
 fn row(said: Verdict, pairs: &[(Verdict, Verdict)], accepted: Accepted) -> Row {

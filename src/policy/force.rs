@@ -51,38 +51,37 @@ pub enum ForceError {
 }
 
 /// The engine in force. Another replica may have put something else into force since
-/// the last message: that is read here. What cannot be used is refused aloud, and the
-/// engine before it stays.
+/// the last message: that is read here. A model that cannot be used is replaced by the
+/// shipped one; where the policy cannot be used, the configuration's judges and only
+/// watches, so that nothing is done that nobody decided.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
 pub async fn engine(app: &App) -> Result<Arc<Engine>, StoreError> {
-    let now = app.judging.engine();
     let Some(wanted) = app.store.read(app.tenant).in_force().await? else {
-        return Ok(now);
+        return Ok(app.judging.engine());
     };
-    let configured = app.judging.configured();
-    let policy = wanted
-        .policy_version
-        .as_deref()
-        .unwrap_or_else(|| configured.version());
-    let shipped = configured.model().map(|model| model.version());
-    let model = wanted.model_version.as_deref().or(shipped);
-    if now.version() == policy && now.model().map(|model| model.version()) == model {
-        return Ok(now);
+    if app.judging.decision() == Some(wanted.id) {
+        return Ok(app.judging.engine());
     }
-    match build(app, Some(policy), model).await {
-        Ok(engine) => {
-            tracing::info!(policy, model, "another policy or model is in force");
-            app.judging.replace(engine);
-            Ok(app.judging.engine())
-        }
-        Err(ForceError::Store(error)) => Err(error),
+    let policy = wanted.policy_version.as_deref();
+    let model = wanted.model_version.as_deref();
+    let mut built = build(app, policy, model).await;
+    if let Err(error @ (ForceError::NoModel(_) | ForceError::BadModel { .. })) = &built {
+        tracing::error!(%error, "the model in force cannot be used; the shipped one judges");
+        built = build(app, policy, None).await;
+    }
+    let engine = match built {
+        Ok(engine) => engine,
+        Err(ForceError::Store(error)) => return Err(error),
         Err(error) => {
-            tracing::error!(%error, "what was put into force cannot be used; the one before it stays");
-            Ok(now)
+            tracing::error!(%error, "the policy in force cannot be used; nothing is done by itself until another is put into force");
+            app.judging.configured().watching()
         }
-    }
+    };
+    tracing::info!(policy = engine.version(), model, "in force");
+    app.judging.replace(engine, wanted.id);
+    Ok(app.judging.engine())
 }
 
 /// The engine of a policy (the configuration's when `None`) and a model (the shipped
@@ -195,18 +194,18 @@ pub async fn activate(app: &App, version: Option<&str>, by: &str) -> Result<(), 
         }
         build(app, Some(version), None).await?;
     }
-    let before = rows.in_force().await?;
     let now = app.clock.now();
     let tx = app.store.begin().await?;
-    tx.of(app.tenant)
-        .put_into_force(&InForce {
-            id: InForceId::new(now),
-            policy_version: version.map(str::to_owned),
-            model_version: before.and_then(|before| before.model_version),
-            decided_by: by.to_owned(),
-            since: now,
-        })
-        .await?;
+    let rows = tx.of(app.tenant);
+    let before = rows.in_force().await?;
+    rows.put_into_force(&InForce {
+        id: InForceId::new(now),
+        policy_version: version.map(str::to_owned),
+        model_version: before.and_then(|before| before.model_version),
+        decided_by: by.to_owned(),
+        since: now,
+    })
+    .await?;
     tx.commit().await?;
     engine(app).await?;
     Ok(())

@@ -2,7 +2,7 @@
 //! a collection and the history together, compared where it is held back, and put into
 //! force only if it is better.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ use crate::{
         corpus::Corpus,
         figures::{Judged, Share, recall_against_fine},
     },
+    message::registrable,
     store::{
         StoreError,
         judgement::{InForce, ModelRow},
@@ -32,6 +33,11 @@ use crate::{
 const PAGE: u64 = 200;
 /// Decisions of analysts that a comparison needs.
 const LEAST: usize = 20;
+/// Senders of theirs, by domain, that it needs.
+const LEAST_SENDERS: usize = 10;
+/// The share of what the model in force learned from that has to be in the collection
+/// or the history: what is compared is compared on the same mail.
+const COVERED: f64 = 0.9;
 /// How much of the recall on the collection may be lost.
 const LOSS: f64 = 0.02;
 
@@ -112,10 +118,14 @@ pub async fn history(app: &App, mut done: impl FnMut(usize)) -> Result<Vec<Examp
             let Ok(again) = again(app, judgement).await else {
                 continue;
             };
-            let group = submission.campaign.map_or_else(
-                || submission.id.to_string(),
-                |campaign| campaign.to_string(),
-            );
+            // a sender's mails are alike: they stand on one side of a split
+            let sender = submission.sender.as_deref().unwrap_or_default();
+            let domain = registrable(sender.rsplit('@').next().unwrap_or_default());
+            let group = if domain.is_empty() {
+                submission.id.to_string()
+            } else {
+                domain
+            };
             examples.push(Example {
                 features: seen_by_model(&again.message, &again.observables, &again.facts),
                 class,
@@ -139,6 +149,25 @@ fn is_right(opinion: &Opinion, class: Class) -> bool {
     Class::ALL
         .into_iter()
         .all(|other| said(other) <= said(class))
+}
+
+/// How many groups there are, and the lower 95 % bound of the mean gain over them: mails
+/// of one group count as one.
+fn sure_gain(gains: &[(&str, f64)]) -> (usize, f64) {
+    let mut groups: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for (group, gain) in gains {
+        let sum = groups.entry(group).or_default();
+        sum.0 += gain;
+        sum.1 += 1.0;
+    }
+    let means: Vec<f64> = groups.values().map(|(sum, count)| sum / count).collect();
+    let count = means.len() as f64;
+    if means.len() < 2 {
+        return (means.len(), f64::NEG_INFINITY);
+    }
+    let mean = means.iter().sum::<f64>() / count;
+    let spread = means.iter().map(|one| (one - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    (means.len(), mean - 1.96 * (spread / count).sqrt())
 }
 
 /// Trains on a collection and the history, and compares. Gives the model's file.
@@ -195,11 +224,30 @@ pub fn learn(
         .collect();
     let recall_after = recall_against_fine(&after);
     let recall_before = recall_against_fine(&Judged::held_back(&kept_before.held_back));
-    let (better, why) = if fresh.len() < LEAST {
-        let why = format!("{} of at least {LEAST} decisions", fresh.len());
+    let gains: Vec<(&str, f64)> = pairs()
+        .map(|((one, new), old)| {
+            let gain = loss(old, one.class) - loss(new, one.class);
+            (one.group.as_str(), gain)
+        })
+        .collect();
+    let (senders, sure_gain) = sure_gain(&gains);
+    let known: BTreeSet<u64> = all.iter().map(|one| one.digest).collect();
+    let kept = &kept_before.digests;
+    let covered = kept.iter().filter(|digest| known.contains(*digest)).count();
+    let (better, why) = if fresh.len() < LEAST || senders < LEAST_SENDERS {
+        let why = format!(
+            "{} of at least {LEAST} decisions, on {senders} of at least {LEAST_SENDERS} senders",
+            fresh.len()
+        );
         (false, why)
-    } else if loss_after >= loss_before {
-        (false, "it is no better on the history".to_owned())
+    } else if (covered as f64) < kept.len() as f64 * COVERED {
+        let why = format!(
+            "the collection holds {covered} of the {} messages that the model in force learned from",
+            kept.len()
+        );
+        (false, why)
+    } else if sure_gain <= 0.0 {
+        (false, "it is not surely better on the history".to_owned())
     } else if recall_after.value + LOSS < recall_before.value {
         let why = "it finds less of the collection's malicious mail";
         (false, why.to_owned())
@@ -243,9 +291,9 @@ pub async fn keep(
     let version = model.version().to_owned();
     let blob = app.blobs.put(file.into()).await.map_err(StoreError::from)?;
     let now = app.clock.now();
-    let before = app.store.read(app.tenant).in_force().await?;
     let tx = app.store.begin().await?;
     let rows = tx.of(app.tenant);
+    let before = rows.in_force().await?;
     rows.keep_model(&ModelRow {
         version: version.clone(),
         blob_sha256: blob,

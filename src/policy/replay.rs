@@ -83,12 +83,12 @@ async fn of_judgement(app: &App, judgement: &Judgement) -> Result<Replay, Replay
             is: RULES_VERSION,
         });
     }
-    let engine = build(
-        app,
-        Some(&judgement.policy_version),
-        judgement.model_version.as_deref(),
-    )
-    .await?;
+    let model = judgement.model_version.as_deref();
+    let engine = build(app, Some(&judgement.policy_version), model).await?;
+    let engine = match model {
+        Some(_) => engine,
+        None => engine.without_model(),
+    };
     let again = again(app, judgement).await?;
     let assessment = engine.assess(&again.message, &again.observables, &again.facts);
     let replayed_bytes = serde_json::to_string(&assessment).unwrap_or_default();

@@ -37,6 +37,7 @@ pub enum Outcome {
 impl Outcome {
     fn of(assessment: &Assessment) -> Self {
         match assessment.verdict {
+            _ if assessment.shadow => Self::Asked,
             Verdict::Malicious if assessment.may_pull => Self::Pulled,
             Verdict::Malicious | Verdict::Suspicious | Verdict::Unknown => Self::Asked,
             Verdict::Spam | Verdict::Bulk | Verdict::Benign | Verdict::Simulation => Self::Closed,

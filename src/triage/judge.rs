@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    config::policy::Mode,
     domain::{
         Assessment, AssessmentId, CampaignId, Desired, EvidenceState, ReportStatus, Verdict,
         VerdictSource,
@@ -319,11 +318,18 @@ impl Case<'_> {
             .remediation_of(campaign.id)
             .await?
             .is_some_and(|r| r.state.is_put_back());
-        if put_back && campaign.verdict == Verdict::Malicious {
+        let put_back = put_back && campaign.verdict == Verdict::Malicious;
+        // what a policy decided before this one watched is not carried on by it
+        let watched = assessment.shadow && campaign.verdict_source == VerdictSource::Policy;
+        if put_back || watched {
             // Somebody had the copies put back without another verdict: whether this
             // one is to stay out of reach is for a person to say.
             if self.submission.campaign.is_none() {
-                let why = "the copies of this campaign were put back by an analyst";
+                let why = if put_back {
+                    "the copies of this campaign were put back by an analyst"
+                } else {
+                    "the policy is in shadow mode"
+                };
                 let held = Event::new("held", now).on(self.submission.id);
                 rows.record(vec![held.with(serde_json::json!({ "reason": why }))])
                     .await?;
@@ -344,11 +350,10 @@ impl Case<'_> {
 
     fn open_campaign(&self, exact_key: String, assessment: &Assessment) -> Campaign {
         let now = self.now();
-        let engine = self.app.judging.engine();
-        let automatic = engine.policy().automatic_pull;
+        let automatic = self.app.judging.engine().policy().automatic_pull;
         let verdict = match assessment.verdict {
             // what a shadow policy concludes is for comparison only
-            _ if engine.policy().mode == Mode::Shadow => Verdict::Suspicious,
+            _ if assessment.shadow => Verdict::Suspicious,
             // Malicious by policy is a decision to pull. What may not be pulled
             // without a person waits for one.
             Verdict::Malicious if !(assessment.may_pull && automatic) => Verdict::Suspicious,

@@ -2,7 +2,7 @@
 //! learned.
 
 use super::{
-    MODEL_TOLD_FROM,
+    DENIED, MODEL_TOLD_FROM,
     case::Case,
     conclude, doubt, evidence_classes, log_odds,
     model::{Group, Opinion},
@@ -75,7 +75,7 @@ pub(super) fn changes(
             let odds = odds_without(case, Some(&rest), None);
             let other = judged(odds, Some(&rest), &signal.id);
             tell(format!("if {} spoke neither way", words_of(group)), other);
-        } else if signal.weight != 0.0 {
+        } else if signal.weight != 0.0 || signal.id == DENIED {
             let odds = odds_without(case, opinion, Some(&signal.id));
             let other = judged(odds, opinion, &signal.id);
             tell(

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Facts, RULES_VERSION, case::Case, conclude, contrast, doubt, exercise, features, hold, joined,
-    kind, log_odds, model::Model, model::Opinion, own, probability, rules, signals,
+    Facts, RULES_VERSION, case::Case, conclude, contrast, doubt, exercise, features, hold, hosts,
+    joined, kind, log_odds, model::Model, model::Opinion, own, probability, rules, signals,
 };
 use crate::{
     config::policy::{Mode, Policy, PolicyError},
@@ -41,17 +41,51 @@ impl Engine {
     /// As [`Engine::new`].
     pub fn with_model(policy: Policy, model: Option<Arc<Model>>) -> Result<Self, PolicyError> {
         policy.validate()?;
+        let text = policy.written()?;
+        for (at, entry) in policy.allow.iter().enumerate() {
+            if hosts::is_freemail(&entry.sender) {
+                return Err(PolicyError::new(
+                    format!("allow[{at}].sender"),
+                    "is everybody's: name the address",
+                ));
+            }
+        }
         let rules = policy
             .rules
             .iter()
             .map(own::Rule::compile)
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            version: version_of(&policy),
+            version: version_of(&text),
             policy,
             rules,
             model,
         })
+    }
+
+    /// The same, only watching: for when what was put into force cannot be used.
+    #[must_use]
+    pub fn watching(&self) -> Self {
+        let policy = Policy {
+            mode: Mode::Shadow,
+            rules: Vec::new(),
+            ..self.policy.clone()
+        };
+        Self {
+            version: version_of(&policy.to_toml()),
+            policy,
+            rules: Vec::new(),
+            model: self.model.clone(),
+        }
+    }
+
+    /// The same without a model.
+    #[must_use]
+    pub fn without_model(self) -> Self {
+        Self {
+            model: None,
+            ..self
+        }
     }
 
     /// The policy.
@@ -168,6 +202,7 @@ impl Engine {
             score,
             signals,
             changes,
+            shadow: policy.mode == Mode::Shadow,
             rules_version: RULES_VERSION.to_owned(),
             policy_version: self.version.clone(),
             model_version: model_version.map(str::to_owned),
@@ -180,7 +215,7 @@ impl Engine {
 }
 
 /// The start of the digest of a policy's text.
-fn version_of(policy: &Policy) -> String {
-    let digest = Sha256::digest(policy.to_toml().as_bytes());
+fn version_of(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
     hex::encode(digest.first_chunk::<6>().copied().unwrap_or_default())
 }

@@ -36,7 +36,7 @@ pub use engine::Engine;
 use model::{Class, Features, Group, Opinion};
 
 /// Version of the rules and weights; changes with either.
-pub const RULES_VERSION: &str = "2026.11-1";
+pub const RULES_VERSION: &str = "2026.11-2";
 
 /// The most that marks of ordinary mail can take off the score, log-odds.
 const MOST_RELIEF: f64 = -3.5;

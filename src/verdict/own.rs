@@ -59,9 +59,10 @@ impl Rule {
     /// Compiles a rule.
     pub fn compile(rule: &OwnRule) -> Result<Self, PolicyError> {
         let wrong = |why: String| PolicyError::new(format!("rules.{}.when", rule.name), why);
+        let flat: String = rule.when.split_whitespace().collect();
         let loops: usize = [".exists(", ".exists_one(", ".all(", ".map(", ".filter("]
             .iter()
-            .map(|word| rule.when.matches(word).count())
+            .map(|word| flat.matches(word).count())
             .sum();
         if loops > MOST_LOOPS {
             return Err(wrong(format!("goes through more than {MOST_LOOPS} lists")));

@@ -135,7 +135,7 @@ pub(super) const WEIGHTS: &[(&str, f64, f64)] = &[
     ("lure.wallet_many", 0.5, 0.0),
     ("mime.ambiguous", 0.0, 0.39),
     ("policy.allowed_unproven", 0.3, 0.0),
-    ("policy.denied", 3.0, 0.0),
+    ("policy.denied", 0.0, 0.0),
     ("sales.adult", -0.78, 0.36),
     ("sales.money", -1.42, 1.6),
     ("sales.newsletter", -0.73, -0.03),

@@ -4,9 +4,9 @@ use chrono::TimeDelta;
 use unhook::{
     config::Config,
     demo,
-    domain::{ReportStatus, Verdict},
+    domain::{InForceId, ReportStatus, Verdict},
     intake::NewReport,
-    learn::corpus::Corpus,
+    learn::{corpus::Corpus, train_on},
     policy::{
         agreement::{Accepted, agreement},
         force::{self, ForceError},
@@ -17,6 +17,7 @@ use unhook::{
     sim::{Reporter, Sim, Slot},
     store::{
         PageRequest,
+        judgement::InForce,
         submission::{Submission, SubmissionFilter},
     },
     triage::overturn::set_verdict,
@@ -207,6 +208,72 @@ async fn in_shadow_everything_is_judged_nothing_done_and_agreement_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_shadow_harmless_mail_is_closed_by_nobody_and_a_trial_says_so() {
+    let sim = tenant(20, 6, Some(MINUTES.to_vec()));
+    let stage = Stage::new(&sim, Backend::Sqlite).await.expect("a stage");
+    let app = &stage.app;
+    let row = force::propose(app, "mode = \"shadow\"\n", None, "rita")
+        .await
+        .expect("kept");
+    trial(app, &row.version, 10, |_| {}).await.expect("tried");
+    force::activate(app, Some(&row.version), "rita")
+        .await
+        .expect("live");
+    stage.report_all(&sim).await;
+    stage.drain().await;
+    let judged = submissions(&stage).await.remove(0);
+    assert_eq!(
+        judged.assessment.expect("judged").verdict,
+        Verdict::Benign,
+        "what it would have been"
+    );
+    assert_eq!(
+        judged.verdict,
+        Some(Verdict::Suspicious),
+        "a person decides"
+    );
+    for reporter in sim.reporters() {
+        let letters = sim.letters_of(&reporter.address);
+        assert_eq!(letters.len(), 1);
+        let text = String::from_utf8_lossy(&letters[0]).into_owned();
+        assert!(text.contains("we are looking"), "no answer yet: {text}");
+    }
+    let act = force::propose(app, "max_age_days = 29\n", None, "rita")
+        .await
+        .expect("kept");
+    let told = trial(app, &act.version, 10, |_| {}).await.expect("tried");
+    assert_eq!((told.before.closed, told.before.asked), (0, 2));
+    assert_eq!((told.after.closed, told.changed), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_in_force_that_cannot_be_used_only_watches() {
+    let sim = tenant(20, 6, None);
+    let stage = Stage::new(&sim, Backend::Sqlite).await.expect("a stage");
+    let app = &stage.app;
+    // as a later version, or another replica, would have left it
+    let now = app.clock.now();
+    let tx = app.store.begin().await.expect("a change");
+    tx.of(app.tenant)
+        .put_into_force(&InForce {
+            id: InForceId::new(now),
+            policy_version: Some("0123456789ab".to_owned()),
+            model_version: Some("ba9876543210".to_owned()),
+            decided_by: "rita".to_owned(),
+            since: now,
+        })
+        .await
+        .expect("kept");
+    tx.commit().await.expect("committed");
+    stage.report_all(&sim).await;
+    stage.drain().await;
+    let campaign = the_campaign(&stage).await;
+    assert_eq!(campaign.verdict, Verdict::Suspicious);
+    let judged = submissions(&stage).await.remove(0);
+    assert!(judged.assessment.expect("judged").shadow);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_exercise_is_praised_at_once_and_left_where_it_lies() {
     let section = "[[policy.simulations]]\nvendor = 'KnowBe4'\nheader = 'X-PHISHTEST'\nsecret = 'a secret of northwind'\n";
     let mail = "From: IT Helpdesk <helpdesk@login-northwind.example>\r\nTo: staff@northwind.example\r\nX-PHISHTEST: a secret of northwind\r\nSubject: Your password expires today\r\nMessage-ID: <ex-1@login-northwind.example>\r\nDate: Mon, 16 Nov 2026 09:00:00 +0000\r\nContent-Type: text/html\r\n\r\n<p>Dear colleague, your mailbox password expires today. Keep your password within 24 hours or your account is closed.</p><a href=\"https://login-northwind.example/verify\">Keep my password</a>\r\n";
@@ -301,6 +368,12 @@ async fn what_analysts_decide_is_learned_and_goes_live_only_when_it_is_better() 
     let shipped = before.model().expect("the shipped model").clone();
     let kept = force::kept(app, shipped.version()).await.expect("kept");
 
+    // the collection lacks what the shipped model learned from: no comparison
+    let elsewhere: Vec<_> = (0..24).map(|n| corpus.mails[n].example.clone()).collect();
+    let (_, unlike) =
+        learning::learn(&corpus, &elsewhere, (&shipped, &kept), "test", |_| {}).expect("trained");
+    assert!(!unlike.better, "{unlike:?}");
+
     // nothing decided yet: a model comes of it, and stays in the drawer
     let none = learning::history(app, |_| {}).await.expect("read");
     assert_eq!(none.len(), 0);
@@ -315,6 +388,20 @@ async fn what_analysts_decide_is_learned_and_goes_live_only_when_it_is_better() 
         engine.model().expect("a model").version(),
         shipped.version()
     );
+
+    // a model of the collection alone is in force
+    let small = train_on(&corpus, "test").expect("trained");
+    let forced = learning::Comparison {
+        better: true,
+        ..found
+    };
+    let first = learning::keep(app, small, &forced, "rita")
+        .await
+        .expect("kept");
+    let engine = force::engine(app).await.expect("engine");
+    let shipped = engine.model().expect("a model").clone();
+    assert_eq!(shipped.version(), first);
+    let kept = force::kept(app, &first).await.expect("kept");
 
     let reporter = sim.reporters().remove(0);
     for number in 0..24 {

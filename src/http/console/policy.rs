@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Octets of the editor's form.
-pub(super) const MOST_OCTETS: usize = 1 << 20;
+pub(super) const MOST_OCTETS: usize = 3 << 20;
 /// Messages that a policy is tried on from here; the command line takes more.
 const TRIED_ON: usize = 200;
 /// Policies that are listed.
@@ -172,12 +172,29 @@ impl PolicyPage {
                 .collect(),
             current: Plain::line(&material.current, 20),
             version: Plain::line(&material.version, 20),
-            text: Plain::block(&material.text, MOST_OCTETS),
+            text: Plain::block(
+                &if material.may_change {
+                    material.text
+                } else {
+                    without_secrets(&material.text)
+                },
+                MOST_OCTETS,
+            ),
             refused: material.refused.map(|why| Plain::block(&why, 1_000)),
             tried,
             may_change: material.may_change,
         }
     }
+}
+
+/// A policy's text for those who may look and not change: what marks an exercise is a
+/// secret, and whoever knows it can pass for one.
+fn without_secrets(text: &str) -> String {
+    let hidden = text.lines().map(|line| match line.split_once('=') {
+        Some((name, _)) if name.trim() == "secret" => "secret = \"(hidden)\"",
+        _ => line,
+    });
+    hidden.collect::<Vec<_>>().join("\n")
 }
 
 async fn material(signed: &Signed, version: Option<&str>) -> Result<Material, PageError> {
@@ -229,9 +246,14 @@ pub(super) async fn try_out(change: Change<TryForm>) -> Result<HttpResponse, Pag
     signed.require(Scope::Admin)?;
     let note: Option<String> = form
         .note
-        .map(|note| note.trim().chars().take(200).collect::<String>())
+        .map(|note| Plain::line(note.trim(), 200).to_string())
         .filter(|note| !note.is_empty());
     let text = form.text.replace("\r\n", "\n");
+    if text.contains("\u{2039}U+") {
+        return Err(PageError::Field(
+            "It holds characters that do not show: change it at the command line.",
+        ));
+    }
     let app = &signed.app;
     let kept = match force::propose(app, &text, note.as_deref(), &signed.actor()).await {
         Ok(kept) => kept,
@@ -332,4 +354,19 @@ pub fn sample(words: &Words, refused: bool) -> Result<String, askama::Error> {
     };
     let shell = Shell::sample("policy", &words.say("SOC desk"));
     PolicyPage::of(shell, material, now).render()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::policy::Policy;
+
+    #[test]
+    fn secrets_of_exercises_are_hidden_from_those_who_may_only_look() {
+        let text = "[[simulations]]\nvendor = \"V\"\nheader = \"X-T\"\nsecret = \"correct horse battery\"\n";
+        let canonical = Policy::from_toml(text).unwrap().to_toml();
+        assert!(canonical.contains("correct horse"));
+        let shown = without_secrets(&canonical);
+        assert!(!shown.contains("correct horse") && shown.contains("vendor"));
+    }
 }

@@ -34,10 +34,15 @@ pub(super) fn run(case: &mut Case<'_>, policy: &Policy) {
         let entry = Case::shown(&entry);
         // a name on a list is no proof of who wrote
         if case.is_proven() {
-            // neither does it vouch for a file that is dangerous or known as bad
+            // neither does it vouch for what is dangerous or known as bad
             let harmful = case.findings.iter().find(|finding| {
                 finding.id.starts_with("source.bad")
                     || (finding.id.starts_with("file.") && finding.weight() >= 1.0)
+                    // a mailbox that was taken over proves its sender, too
+                    || matches!(
+                        finding.id.as_ref(),
+                        "link.org_lookalike" | "link.shows_own" | "form.password"
+                    )
             });
             let (weight, but) = harmful.map_or((WANTED, String::new()), |finding| {
                 (0.0, format!("; it does not count, as {}", finding.evidence))
