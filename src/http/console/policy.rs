@@ -27,6 +27,8 @@ use crate::{
 
 /// Octets of the editor's form.
 pub(super) const MOST_OCTETS: usize = 3 << 20;
+/// Characters of a policy that the editor takes; the command line takes more.
+const SHOWN: usize = 100_000;
 /// Messages that a policy is tried on from here; the command line takes more.
 const TRIED_ON: usize = 200;
 /// Policies that are listed.
@@ -119,6 +121,8 @@ struct PolicyPage {
     refused: Option<Plain>,
     tried: Option<Tried>,
     may_change: bool,
+    /// Whether the whole text stands in the editor as it is.
+    editable: bool,
     may_activate: bool,
     versions: Vec<VersionRow>,
 }
@@ -147,6 +151,14 @@ impl PolicyPage {
     fn of(shell: Shell, material: Material, now: DateTime<Utc>) -> Self {
         let tried = material.trial.as_ref().map(Tried::of);
         let decided = material.in_force.as_ref();
+        let raw = if material.may_change {
+            material.text
+        } else {
+            without_secrets(&material.text)
+        };
+        let text = Plain::block(&raw, SHOWN);
+        // what is shown otherwise than it is must not be sent back
+        let editable = material.may_change && text.as_str() == raw;
         Self {
             shell,
             by: Plain::line(
@@ -172,14 +184,8 @@ impl PolicyPage {
                 .collect(),
             current: Plain::line(&material.current, 20),
             version: Plain::line(&material.version, 20),
-            text: Plain::block(
-                &if material.may_change {
-                    material.text
-                } else {
-                    without_secrets(&material.text)
-                },
-                MOST_OCTETS,
-            ),
+            text,
+            editable,
             refused: material.refused.map(|why| Plain::block(&why, 1_000)),
             tried,
             may_change: material.may_change,
@@ -249,11 +255,6 @@ pub(super) async fn try_out(change: Change<TryForm>) -> Result<HttpResponse, Pag
         .map(|note| Plain::line(note.trim(), 200).to_string())
         .filter(|note| !note.is_empty());
     let text = form.text.replace("\r\n", "\n");
-    if text.contains("\u{2039}U+") {
-        return Err(PageError::Field(
-            "It holds characters that do not show: change it at the command line.",
-        ));
-    }
     let app = &signed.app;
     let kept = match force::propose(app, &text, note.as_deref(), &signed.actor()).await {
         Ok(kept) => kept,
@@ -316,7 +317,10 @@ fn failed(error: ForceError) -> PageError {
     }
 }
 
-/// The page with a trial, or with a text that was refused.
+/// What stands in the editor of the samples.
+const TEXT: &str = "[[deny]]\nsender = \"partner.example\"\n";
+
+/// The page with a trial, or, for one who may only look, with a text that was refused.
 ///
 /// # Errors
 /// When the template fails.
@@ -338,10 +342,14 @@ pub fn sample(words: &Words, refused: bool) -> Result<String, askama::Error> {
         current: "0123456789ab".to_owned(),
         in_force: None,
         version: "fedcba987654".to_owned(),
-        text: words.say("[[deny]]\nsender = \"partner.example\"\n"),
+        text: if refused {
+            words.say(TEXT)
+        } else {
+            TEXT.to_owned()
+        },
         refused: refused.then(|| words.say("policy.deny[0].sender: must be an address")),
         trial: (!refused).then_some(trial),
-        may_change: true,
+        may_change: !refused,
         policies: vec![PolicyRow {
             version: "fedcba987654".to_owned(),
             content: String::new(),
