@@ -5,13 +5,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::force::engine;
+use super::{force::engine, record::decided};
 use crate::{
-    app::App,
-    config::policy::Mode,
-    domain::{Verdict, VerdictSource},
-    learn::figures::Share,
-    store::StoreError,
+    app::App, config::policy::Mode, domain::Verdict, learn::figures::Share, store::StoreError,
 };
 
 /// Rows read at once.
@@ -93,11 +89,8 @@ pub async fn agreement(
             {
                 continue;
             }
-            let decided = rows
-                .submission(judgement.submission)
+            let decided = decided(app, judgement.submission)
                 .await?
-                .filter(|s| s.verdict_source == Some(VerdictSource::Analyst))
-                .and_then(|s| s.verdict)
                 .filter(|decided| !decided.needs_review());
             if let Some(decided) = decided {
                 pairs.push((judgement.verdict, decided));

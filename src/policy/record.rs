@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::dissect::dissect;
 use crate::{
     app::App,
+    domain::{SubmissionId, Verdict, VerdictSource},
     enrich::merged,
     jobs::JobError,
     message::{Observable, ParsedMessage},
@@ -46,6 +47,17 @@ pub enum RecordError {
     /// It could not be taken apart.
     #[error("the message could not be taken apart: {0}")]
     Apart(String),
+}
+
+/// What an analyst decided on a submission, where one did.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub async fn decided(app: &App, submission: SubmissionId) -> Result<Option<Verdict>, StoreError> {
+    let row = app.store.read(app.tenant).submission(submission).await?;
+    Ok(row
+        .filter(|row| row.verdict_source == Some(VerdictSource::Analyst))
+        .and_then(|row| row.verdict))
 }
 
 /// Brings back what a judgement was made of.

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     force::{ForceError, build, engine},
-    record::again,
+    record::{again, decided},
 };
 use crate::{
     app::App,
-    domain::{Assessment, SubmissionId, Verdict, VerdictSource},
+    domain::{Assessment, SubmissionId, Verdict},
 };
 
 /// Rows read at once.
@@ -162,11 +162,7 @@ pub async fn trial(
                 trial.left_out += 1;
                 continue;
             };
-            let analyst = rows
-                .submission(judgement.submission)
-                .await?
-                .filter(|s| s.verdict_source == Some(VerdictSource::Analyst))
-                .and_then(|s| s.verdict);
+            let analyst = decided(app, judgement.submission).await?;
             let old = before.assess(&again.message, &again.observables, &again.facts);
             let new = after.assess(&again.message, &again.observables, &again.facts);
             trial.messages += 1;

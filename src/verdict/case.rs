@@ -1,11 +1,13 @@
 //! The message as the rules look at it, prepared once.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::OnceCell};
 
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{Facts, brands::BRANDS, lure, weights};
-use crate::message::{LinkFacts, Observable, ParsedMessage, Person, Untrusted, registrable, words};
+use crate::message::{
+    Fingerprint, LinkFacts, Observable, ParsedMessage, Person, Untrusted, registrable, words,
+};
 
 /// Words of a text that are weighed.
 const MAX_WORDS: usize = 4_000;
@@ -61,6 +63,7 @@ pub(super) struct Case<'m> {
     /// Words mixing alphabets that look alike.
     pub disguised: Vec<String>,
     pub findings: Vec<Finding>,
+    followed: OnceCell<bool>,
 }
 
 /// Words with accents stripped and look-alike letters of other alphabets folded.
@@ -168,7 +171,16 @@ impl<'m> Case<'m> {
             ways,
             disguised,
             findings: Vec::new(),
+            followed: OnceCell::new(),
         }
+    }
+
+    /// Whether copies of the message can be recognised where it was forwarded; worked
+    /// out once, when it is first asked.
+    pub fn can_be_followed(&self) -> bool {
+        *self
+            .followed
+            .get_or_init(|| Fingerprint::of(self.message).can_be_followed())
     }
 
     /// Notes a reason once; the first evidence for an id stays.

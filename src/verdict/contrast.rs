@@ -50,7 +50,7 @@ pub(super) fn changes(
             .filter(|s| s.id != without)
             .cloned()
             .collect();
-        if likely == Verdict::Malicious && doubt(case.message, &left, policy).is_some() {
+        if likely == Verdict::Malicious && doubt(case, &left, policy).is_some() {
             Verdict::Suspicious
         } else {
             likely

@@ -169,7 +169,7 @@ impl Engine {
         let internal = facts.internal_sender || (case.is_proven() && case.is_own(&case.domain));
         let mut signals = signals(case, opinion);
         let doubt = (likely == Verdict::Malicious)
-            .then(|| doubt(message, &signals, policy))
+            .then(|| doubt(case, &signals, policy))
             .flatten();
         let verdict = match (&exercise, &doubt) {
             (Some(_), _) => Verdict::Simulation,

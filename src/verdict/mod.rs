@@ -29,7 +29,7 @@ use crate::{
     config::policy::{EVIDENCE_CLASSES, Policy},
     domain::{Signal, SourceAnswer, Verdict},
     file::{FileKind, FileReport, NoteKind, Stop},
-    message::{Border, Defect, Fingerprint, Observable, ParsedMessage},
+    message::{Border, Defect, Observable, ParsedMessage},
 };
 use case::Case;
 pub use engine::Engine;
@@ -291,8 +291,8 @@ fn evidence_classes(signals: &[Signal]) -> usize {
 /// ground: a person looks. Neither is a message with too little in it to be
 /// recognised where it was forwarded: a clean-up that cannot be complete is not
 /// begun without a person.
-fn doubt(message: &ParsedMessage, signals: &[Signal], policy: &Policy) -> Option<String> {
-    if message.ambiguous() {
+fn doubt(case: &Case<'_>, signals: &[Signal], policy: &Policy) -> Option<String> {
+    if case.message.ambiguous() {
         return Some(AMBIGUOUS.to_owned());
     }
     let classes = evidence_classes(signals);
@@ -302,7 +302,7 @@ fn doubt(message: &ParsedMessage, signals: &[Signal], policy: &Policy) -> Option
             policy.evidence_classes
         ));
     }
-    (!Fingerprint::of(message).can_be_followed())
+    (!case.can_be_followed())
         .then(|| "it holds too little text to be recognised where it was forwarded".to_owned())
 }
 

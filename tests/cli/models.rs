@@ -1,51 +1,13 @@
 //! Training and measuring a model at the command line.
 
-use std::path::Path;
-
 use super::{printed, refusal, run, said};
-
-/// A small collection, in a folder for each label.
-fn collection(folder: &Path) {
-    for number in 0..30 {
-        let n = number * 37;
-        for (label, text) in [
-            (
-                "phishing",
-                format!(
-                    "From: Support <help@login-{n}.example>\r\nSubject: Your mailbox {n} is locked\r\n\r\nVerify your password now or mailbox {n} will be closed: https://login-{n}.example/verify\r\n"
-                ),
-            ),
-            (
-                "spam",
-                format!(
-                    "From: Deals <win{n}@cheap.example>\r\nSubject: Cheap watches {n}\r\n\r\nBuy replica watches and pills at the best price {n} percent off, cheap cheap cheap\r\n"
-                ),
-            ),
-            (
-                "bulk",
-                format!(
-                    "From: News <news@shop.example>\r\nSubject: Our newsletter {n}\r\n\r\nThis week in our newsletter: recipes, gardening and the photo contest {n}. Unsubscribe at any time.\r\n"
-                ),
-            ),
-            (
-                "ham",
-                format!(
-                    "From: Ann <ann@corp.example>\r\nSubject: Meeting notes {n}\r\n\r\nHi, attached are the minutes of yesterday, please look over item {n} before lunch. Ann\r\n"
-                ),
-            ),
-        ] {
-            let below = folder.join("mail").join(label);
-            std::fs::create_dir_all(&below).expect("a folder");
-            std::fs::write(below.join(format!("{number:03}.eml")), text).expect("written");
-        }
-    }
-}
+use crate::support::collection::collection;
 
 #[test]
 fn a_model_is_trained_alike_twice_and_measured_on_what_it_has_not_seen() {
     let folder = tempfile::tempdir().expect("folder");
     let at = folder.path();
-    collection(at);
+    collection(&at.join("mail"), 30);
     for name in ["one.model", "two.model"] {
         let trained = run(at, &["model", "train", "--corpus", "mail", "--out", name]);
         assert!(trained.status.success(), "{}", said(&trained));
@@ -87,7 +49,7 @@ fn a_model_is_trained_alike_twice_and_measured_on_what_it_has_not_seen() {
 fn what_is_no_model_and_no_collection_is_said() {
     let folder = tempfile::tempdir().expect("folder");
     let at = folder.path();
-    collection(at);
+    collection(&at.join("mail"), 30);
     std::fs::write(at.join("bad.model"), "unhook-model 1\n{}\n").expect("written");
     let bad = refusal(&run(
         at,

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use unhook::{
+    app::App,
     config::Config,
     demo,
     domain::{InForceId, ReportStatus, Verdict},
@@ -25,6 +26,7 @@ use unhook::{
 
 use super::the_campaign;
 use crate::support::{
+    collection::collection,
     database::Backend,
     stage::{Stage, click, tenant},
 };
@@ -43,6 +45,17 @@ async fn with_section(sim: &Sim, folder: &std::path::Path, section: &str) -> Sta
     let text = demo::settings(sim, listen, folder).expect("settings");
     let config = Config::parse(&format!("{text}\n{section}")).expect("valid");
     Stage::open(config, None).await
+}
+
+/// Puts a policy in shadow mode into force.
+async fn only_watch(app: &App) {
+    let row = force::propose(app, "mode = \"shadow\"\n", None, "rita")
+        .await
+        .expect("kept");
+    trial(app, &row.version, 10, |_| {}).await.expect("tried");
+    force::activate(app, Some(&row.version), "rita")
+        .await
+        .expect("live");
 }
 
 async fn replayed_on(backend: Backend) {
@@ -163,13 +176,7 @@ async fn in_shadow_everything_is_judged_nothing_done_and_agreement_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let stage = with_section(&sim, folder.path(), "").await;
     let app = &stage.app;
-    let row = force::propose(app, "mode = \"shadow\"\n", None, "rita")
-        .await
-        .expect("kept");
-    trial(app, &row.version, 10, |_| {}).await.expect("tried");
-    force::activate(app, Some(&row.version), "rita")
-        .await
-        .expect("live");
+    only_watch(app).await;
     let reports = stage.report_all(&sim).await;
     stage.drain().await;
 
@@ -212,13 +219,7 @@ async fn in_shadow_harmless_mail_is_closed_by_nobody_and_a_trial_says_so() {
     let sim = tenant(20, 6, Some(MINUTES.to_vec()));
     let stage = Stage::new(&sim, Backend::Sqlite).await.expect("a stage");
     let app = &stage.app;
-    let row = force::propose(app, "mode = \"shadow\"\n", None, "rita")
-        .await
-        .expect("kept");
-    trial(app, &row.version, 10, |_| {}).await.expect("tried");
-    force::activate(app, Some(&row.version), "rita")
-        .await
-        .expect("live");
+    only_watch(app).await;
     stage.report_all(&sim).await;
     stage.drain().await;
     let judged = submissions(&stage).await.remove(0);
@@ -319,50 +320,13 @@ fn notice(number: usize) -> String {
     )
 }
 
-/// A small collection, in a folder for each label.
-fn collection(folder: &std::path::Path) {
-    for number in 0..40 {
-        let n = number * 37;
-        for (label, text) in [
-            (
-                "phishing",
-                format!(
-                    "From: Support <help@login-{n}.example>\r\nSubject: Your mailbox {n} is locked\r\n\r\nVerify your password now or mailbox {n} will be closed: https://login-{n}.example/verify\r\n"
-                ),
-            ),
-            (
-                "spam",
-                format!(
-                    "From: Deals <win{n}@cheap.example>\r\nSubject: Cheap watches {n}\r\n\r\nBuy replica watches and pills at the best price {n} percent off, cheap cheap cheap\r\n"
-                ),
-            ),
-            (
-                "bulk",
-                format!(
-                    "From: News <news@shop.example>\r\nSubject: Our newsletter {n}\r\n\r\nThis week in our newsletter: recipes, gardening and the winner of the photo contest {n}. Unsubscribe at any time.\r\n"
-                ),
-            ),
-            (
-                "ham",
-                format!(
-                    "From: Ann <ann@corp.example>\r\nSubject: Meeting notes {n}\r\n\r\nHi, attached are the minutes of yesterday, please look over item {n} before lunch. Ann\r\n"
-                ),
-            ),
-        ] {
-            let below = folder.join(label);
-            std::fs::create_dir_all(&below).expect("a folder");
-            std::fs::write(below.join(format!("{number:03}.eml")), text).expect("written");
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_analysts_decide_is_learned_and_goes_live_only_when_it_is_better() {
     let sim = tenant(20, 6, None);
     let stage = Stage::new(&sim, Backend::Sqlite).await.expect("a stage");
     let app = &stage.app;
     let folder = tempfile::tempdir().expect("a folder");
-    collection(folder.path());
+    collection(folder.path(), 40);
     let corpus = Corpus::read(folder.path(), &app.sandbox, |_| {}).expect("read");
     let before = force::engine(app).await.expect("engine");
     let shipped = before.model().expect("the shipped model").clone();

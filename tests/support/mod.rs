@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod collection;
 pub mod database;
 pub mod recorded;
 pub mod stage;
