@@ -35,6 +35,8 @@ pub enum Scope {
     PullsRead,
     /// Pull and restore.
     PullsWrite,
+    /// See how groups of people report.
+    StatisticsRead,
     /// Everything, keys and settings included.
     Admin,
 }
@@ -42,19 +44,20 @@ pub enum Scope {
 /// A word that is no scope.
 #[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "not one of: reports:read, submissions:read, raw:read, verdicts:write, pulls:read, pulls:write, admin"
+    "not one of: reports:read, submissions:read, raw:read, verdicts:write, pulls:read, pulls:write, statistics:read, admin"
 )]
 pub struct ScopeError;
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ReportsRead,
         Self::SubmissionsRead,
         Self::RawRead,
         Self::VerdictsWrite,
         Self::PullsRead,
         Self::PullsWrite,
+        Self::StatisticsRead,
         Self::Admin,
     ];
 
@@ -68,6 +71,7 @@ impl Scope {
             Self::VerdictsWrite => "verdicts:write",
             Self::PullsRead => "pulls:read",
             Self::PullsWrite => "pulls:write",
+            Self::StatisticsRead => "statistics:read",
             Self::Admin => "admin",
         }
     }

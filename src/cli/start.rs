@@ -261,6 +261,7 @@ fn kinds(app: &App) -> Vec<Arc<dyn Work>> {
         Arc::new(triage::Triage(Arc::clone(&app))),
         Arc::new(triage::Reassess(Arc::clone(&app))),
         Arc::new(triage::Letters(Arc::clone(&app))),
+        Arc::new(policy::trial::Trials(Arc::clone(&app))),
         Arc::new(remediation::Search(Arc::clone(&app))),
         Arc::new(remediation::Pulling(Arc::clone(&app))),
         Arc::new(remediation::Close(app)),
@@ -280,6 +281,12 @@ pub async fn resume(app: &App) -> Result<(), StoreError> {
     let tx = app.store.begin().await?;
     let directory = jobs::directory(app.tenant, now);
     tx.of(app.tenant).enqueue(vec![directory], now).await?;
+    if !app.config.reporters.reputation.enabled {
+        let erased = tx.of(app.tenant).erase_votes().await?;
+        if erased > 0 {
+            tracing::info!(erased, "what was kept of reporters' accuracy is erased");
+        }
+    }
     tx.commit().await
 }
 

@@ -18,6 +18,7 @@ pub mod notify;
 pub mod organisation;
 pub mod policy;
 pub mod reporters;
+pub mod reputation;
 pub mod server;
 #[cfg(test)]
 mod tests;

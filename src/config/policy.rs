@@ -2,24 +2,28 @@
 //! act without a person. The same document stands in a policy file and in the
 //! database, where every version is kept.
 
+mod actions;
+mod exercise;
+mod lists;
+mod rule;
+
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+
+pub use actions::ActionRule;
+pub use exercise::Exercise;
+pub use lists::{Listed, Vip, is_below};
+pub use rule::{OwnRule, RuleTest};
 
 /// Entries of one list.
 const MOST_LISTED: usize = 10_000;
 /// Rules of one's own.
 const MOST_RULES: usize = 500;
+/// Entries that say what happens with a verdict.
+const MOST_ACTIONS: usize = 100;
 /// Octets of a policy file.
 const MOST_TEXT: usize = 1 << 20;
-/// Octets of one rule's expression.
-const MOST_EXPRESSION: usize = 4_096;
-/// The least octets of a secret that marks an exercise.
-const LEAST_SECRET: usize = 16;
-/// The most octets of one.
-const MOST_SECRET: usize = 200;
 /// The evidence classes, by which independence is counted.
 pub const EVIDENCE_CLASSES: [&str; 7] = [
     "authentication",
@@ -66,6 +70,9 @@ pub struct Policy {
     /// Servers whose `Authentication-Results` are believed: the own border. `"*"`
     /// believes the topmost, an empty name one without a server's name.
     pub trusted_authserv_ids: Vec<String>,
+    /// What happens with a verdict; see [`ActionRule`]. Empty: malicious mail is pulled,
+    /// suspicious and unknown mail waits for a person, all other is settled.
+    pub actions: Vec<ActionRule>,
     /// People whose names strangers like to borrow.
     pub vips: Vec<Vip>,
     /// Senders whose authenticated mail is wanted.
@@ -78,79 +85,6 @@ pub struct Policy {
     pub simulations: Vec<Exercise>,
 }
 
-/// A person whose name strangers like to borrow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Vip {
-    /// The name as it stands in mail, e.g. `Erika Mustermann`.
-    pub name: String,
-    /// The person's addresses, lower case; mail from them is the person's own.
-    pub addresses: Vec<String>,
-}
-
-/// An entry of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Listed {
-    /// An address, or a domain that stands for itself and everything below it.
-    pub sender: String,
-    /// When the entry ends; none: never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<DateTime<Utc>>,
-    /// Why it is there.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub note: String,
-}
-
-/// A rule of one's own: an expression over the documented facts of a message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OwnRule {
-    /// What it is called: small letters, digits and underscores. Signals carry it as
-    /// `own.NAME`.
-    pub name: String,
-    /// When it holds: an expression in CEL that gives true or false.
-    pub when: String,
-    /// Log-odds it adds to malice, -2 to 3.
-    pub weight: f64,
-    /// Its evidence class, one of [`EVIDENCE_CLASSES`].
-    pub class: String,
-    /// What it found, in plain words for an analyst.
-    pub says: String,
-    /// Messages that it must find and must not find; a rule that fails its own tests is
-    /// refused.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tests: Vec<RuleTest>,
-}
-
-/// A test of a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RuleTest {
-    /// A whole message (RFC 5322).
-    pub message: String,
-    /// Whether the rule finds it.
-    pub finds: bool,
-}
-
-/// How the mail of a phishing exercise is known. A header field that anyone can write
-/// is never enough: a secret value of one's own, or the vendor's network as the own
-/// border saw it, or a signature of the vendor's domain that held there.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Exercise {
-    /// Whose exercise it is.
-    pub vendor: String,
-    /// A header field that has to be there, beginning with `x-`; case does not matter.
-    pub header: Option<String>,
-    /// The field's whole value: a secret of one's own, at least sixteen octets.
-    pub secret: Option<String>,
-    /// Networks from which the vendor sends.
-    pub networks: Vec<IpNet>,
-    /// Domains whose signature (DKIM) the vendor's mail bears, each with those below.
-    pub dkim: Vec<String>,
-}
-
 impl Default for Policy {
     fn default() -> Self {
         Self {
@@ -161,6 +95,7 @@ impl Default for Policy {
             evidence_classes: 2,
             max_age_days: 30,
             trusted_authserv_ids: Vec::new(),
+            actions: Vec::new(),
             vips: Vec::new(),
             allow: Vec::new(),
             deny: Vec::new(),
@@ -252,6 +187,15 @@ impl Policy {
         if !(1..=30).contains(&self.max_age_days) {
             return wrong("max_age_days", "must be between 1 and 30");
         }
+        if self.actions.len() > MOST_ACTIONS {
+            return Err(PolicyError::new(
+                "actions",
+                format!("are more than {MOST_ACTIONS}"),
+            ));
+        }
+        for (at, action) in self.actions.iter().enumerate() {
+            action.validate(&format!("actions[{at}]"))?;
+        }
         for (name, list) in [("allow", &self.allow), ("deny", &self.deny)] {
             if list.len() > MOST_LISTED {
                 return Err(PolicyError::new(
@@ -297,147 +241,6 @@ impl Policy {
     }
 }
 
-impl Listed {
-    fn validate(&self, field: &str) -> Result<(), PolicyError> {
-        let domain = self.sender.rsplit('@').next().unwrap_or_default();
-        let good = domain.contains('.')
-            && !domain.starts_with('.')
-            && self.sender.matches('@').count() <= 1
-            && !self.sender.starts_with('@')
-            && self.sender == self.sender.to_lowercase()
-            && !self.sender.contains(char::is_whitespace);
-        if good {
-            return Ok(());
-        }
-        Err(PolicyError::new(
-            format!("{field}.sender"),
-            "must be an address or a domain with a dot in it, in lower case",
-        ))
-    }
-
-    /// Whether it speaks of an address, at a time.
-    #[must_use]
-    pub fn covers(&self, address: &str, now: DateTime<Utc>) -> bool {
-        if self.until.is_some_and(|until| until <= now) {
-            return false;
-        }
-        if self.sender.contains('@') {
-            return self.sender == address;
-        }
-        let domain = address.rsplit('@').next().unwrap_or_default();
-        is_below(domain, &self.sender)
-    }
-}
-
-/// Whether a domain is another or lies below it.
-#[must_use]
-pub fn is_below(domain: &str, above: &str) -> bool {
-    domain == above
-        || domain
-            .strip_suffix(above)
-            .is_some_and(|head| head.ends_with('.'))
-}
-
-impl Vip {
-    fn validate(&self, field: &str) -> Result<(), PolicyError> {
-        if self.name.split_whitespace().count() < 2 {
-            let why = "must hold a first and a last name: one word alone is everybody's";
-            return Err(PolicyError::new(format!("{field}.name"), why));
-        }
-        if self.addresses.iter().any(|a| !a.contains('@')) || self.addresses.is_empty() {
-            let why = "must hold the person's addresses";
-            return Err(PolicyError::new(format!("{field}.addresses"), why));
-        }
-        if self.addresses.iter().any(|a| *a != a.to_lowercase()) {
-            let why = "must be in lower case";
-            return Err(PolicyError::new(format!("{field}.addresses"), why));
-        }
-        Ok(())
-    }
-}
-
-impl OwnRule {
-    fn validate(&self) -> Result<(), PolicyError> {
-        let wrong = |field: &str, why: String| {
-            let field = format!("rules.{}.{field}", self.name);
-            Err(PolicyError::new(field, why))
-        };
-        let named = !self.name.is_empty()
-            && self.name.len() <= 60
-            && self
-                .name
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        if !named {
-            let why = "must be 1 to 60 small letters, digits and underscores";
-            return wrong("name", why.to_owned());
-        }
-        if self.when.trim().is_empty() || self.when.len() > MOST_EXPRESSION {
-            return wrong("when", format!("must be 1 to {MOST_EXPRESSION} octets"));
-        }
-        if !(-2.0..=3.0).contains(&self.weight) {
-            return wrong("weight", "must be between -2 and 3".to_owned());
-        }
-        if !EVIDENCE_CLASSES.contains(&self.class.as_str()) {
-            let all = EVIDENCE_CLASSES.join(", ");
-            return wrong("class", format!("must be one of {all}"));
-        }
-        if self.says.trim().is_empty() || self.says.len() > 200 {
-            return wrong("says", "must be 1 to 200 octets".to_owned());
-        }
-        Ok(())
-    }
-}
-
-/// Whether a value comes out of a header field as it went in.
-fn is_flat(value: &str) -> bool {
-    value.split_whitespace().collect::<Vec<_>>().join(" ") == value
-        && !value.chars().any(char::is_control)
-}
-
-impl Exercise {
-    fn validate(&self, field: &str) -> Result<(), PolicyError> {
-        let wrong = |name: &str, why: &str| Err(PolicyError::new(format!("{field}.{name}"), why));
-        if self.vendor.trim().is_empty() {
-            return wrong("vendor", "must say whose exercise it is");
-        }
-        let marked = self
-            .header
-            .as_deref()
-            .is_none_or(|name| name.to_ascii_lowercase().starts_with("x-"));
-        if !marked {
-            return wrong("header", "must be a field that begins with X-");
-        }
-        match &self.secret {
-            Some(secret) if secret.len() < LEAST_SECRET => {
-                return wrong("secret", "must be at least sixteen octets");
-            }
-            Some(secret) if secret.len() > MOST_SECRET || !is_flat(secret) => {
-                return wrong(
-                    "secret",
-                    "must be at most 200 octets on one line, with single blanks at most",
-                );
-            }
-            Some(_) if self.header.is_none() => {
-                return wrong("header", "must name the field that holds the secret");
-            }
-            Some(_) => {}
-            None if self.networks.is_empty() && self.dkim.is_empty() => {
-                return wrong(
-                    "secret",
-                    "or networks or dkim must be given: a header alone anyone can write",
-                );
-            }
-            None => {}
-        }
-        let bad = |domain: &String| !domain.contains('.') || *domain != domain.to_lowercase();
-        if self.dkim.iter().any(bad) {
-            return wrong("dkim", "must be domains in lower case");
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -473,7 +276,7 @@ mod tests {
 
     #[test]
     fn what_is_listed_is_checked_and_covers_what_it_says() {
-        let now = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1);
+        let now = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1);
         let listed = |sender: &str, until| Listed {
             sender: sender.to_owned(),
             until,
@@ -505,6 +308,40 @@ mod tests {
             };
             let said = policy.validate().expect_err(bad).to_string();
             assert!(said.starts_with("policy.deny[0].sender"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_actions_may_ask_for_more_care_and_never_for_less() {
+        let policy = |text: &str| toml::from_str::<Policy>(text).expect("a policy").validate();
+        let entry = |verdict: &str, deed: &str, rest: &str| {
+            policy(&format!(
+                "[[actions]]\nverdict = \"{verdict}\"\ndo = \"{deed}\"\n{rest}"
+            ))
+        };
+        assert_eq!(entry("malicious", "propose", "from = 0.99\n"), Ok(()));
+        assert_eq!(entry("spam", "settle", "return_copy = true\n"), Ok(()));
+        for (verdict, deed, rest, field) in [
+            ("malicious", "settle", "", "policy.actions[0].do"),
+            ("suspicious", "settle", "", "policy.actions[0].do"),
+            ("unknown", "settle", "", "policy.actions[0].do"),
+            ("benign", "pull", "", "policy.actions[0].do"),
+            (
+                "spam",
+                "review",
+                "return_copy = true\n",
+                "policy.actions[0].return_copy",
+            ),
+            (
+                "malicious",
+                "pull",
+                "return_copy = true\n",
+                "policy.actions[0].return_copy",
+            ),
+            ("bulk", "settle", "from = 1.5\n", "policy.actions[0].from"),
+        ] {
+            let said = entry(verdict, deed, rest).expect_err(field).to_string();
+            assert!(said.starts_with(field), "{said}");
         }
     }
 

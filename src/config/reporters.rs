@@ -12,6 +12,8 @@ use serde::Deserialize;
 use url::Url;
 use uuid::Uuid;
 
+use super::reputation::ReporterReputation;
+
 /// The most clock difference that may be tolerated, seconds (Microsoft's own bound).
 pub const MAX_SKEW_SECONDS: u32 = 300;
 
@@ -37,6 +39,9 @@ pub struct Reporters {
     /// Tokens of the providers' notifications.
     #[serde(default)]
     pub hooks: Hooks,
+    /// Whether it is kept how right reporters were.
+    #[serde(default)]
+    pub reputation: ReporterReputation,
 }
 
 impl Default for Reporters {
@@ -46,6 +51,7 @@ impl Default for Reporters {
             google: None,
             skew_seconds: default_skew(),
             hooks: Hooks::default(),
+            reputation: ReporterReputation::default(),
         }
     }
 }
@@ -162,7 +168,7 @@ pub struct ReportersError {
     pub reason: &'static str,
 }
 
-const fn wrong(field: &'static str, reason: &'static str) -> ReportersError {
+pub(super) const fn wrong(field: &'static str, reason: &'static str) -> ReportersError {
     ReportersError { field, reason }
 }
 
@@ -181,6 +187,7 @@ impl Reporters {
         if let Some(google) = &self.google {
             google.validate()?;
         }
+        self.reputation.validate()?;
         self.validate_hooks()
     }
 

@@ -6,9 +6,11 @@
 mod address;
 mod answer;
 mod ids;
+pub mod priority;
 mod pull;
 mod query;
 mod report;
+pub mod reputation;
 mod verdict;
 
 pub use address::{AddressError, MailboxAddress};
@@ -20,4 +22,4 @@ pub use ids::{
 pub use pull::{Desired, Effect, Observed, Place, PullRole, PullSnapshot, Standing, next_effect};
 pub use query::{Locator, LocatorError, MailboxRef, MessageQuery, Provider};
 pub use report::{EvidenceState, ReportClient, ReportReason, ReportStatus};
-pub use verdict::{Assessment, Kind, Signal, Verdict, VerdictSource};
+pub use verdict::{Action, Assessment, Deed, Kind, Signal, Verdict, VerdictSource};

@@ -115,6 +115,60 @@ impl Kind {
     }
 }
 
+/// What a policy does with a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// Every copy is pulled.
+    Pull,
+    /// A pull is proposed to an analyst.
+    Propose,
+    /// An analyst is asked.
+    Review,
+    /// It is settled, and the reporter thanked.
+    Settle,
+}
+
+impl Deed {
+    /// The name used in policies, rows and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Propose => "propose",
+            Self::Review => "review",
+            Self::Settle => "settle",
+        }
+    }
+}
+
+/// What a policy's list of actions does with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// What is done.
+    #[serde(rename = "do")]
+    pub deed: Deed,
+    /// Whether the reporter's own copy of spam goes back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub return_copy: bool,
+}
+
+impl Assessment {
+    /// The verdict that policy may put into force by itself: what needs a person is
+    /// suspicious where harm is likely, unknown where it is not.
+    #[must_use]
+    pub fn by_policy(&self) -> Verdict {
+        let deed = self.action.map(|action| action.deed);
+        match (self.verdict, deed) {
+            _ if self.shadow => Verdict::Suspicious,
+            (Verdict::Malicious, _) if !self.may_pull => Verdict::Suspicious,
+            (Verdict::Malicious, Some(Deed::Propose | Deed::Review)) => Verdict::Suspicious,
+            (verdict, Some(Deed::Review)) if !verdict.needs_review() => Verdict::Unknown,
+            (verdict, _) => verdict,
+        }
+    }
+}
+
 /// Who decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -167,6 +221,9 @@ pub struct Assessment {
     /// What would have made another verdict, in plain words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
+    /// What the policy's list of actions does with it; none where there is no such list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
     /// Whether the policy that judged only watches: nothing may follow from the verdict.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shadow: bool,

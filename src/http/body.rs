@@ -22,6 +22,8 @@ const DRAIN: usize = 64 * 1024 * 1024;
 const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 /// The largest JSON body of a command.
 const MAX_COMMAND: usize = 64 * 1024;
+/// The largest JSON body with a policy file: twice its own limit, for escapes.
+const MAX_POLICY: usize = 2 * 1024 * 1024 + 4 * 1024;
 
 /// The essence of the body's media type, in lower case, without parameters.
 pub(super) fn media_type(request: &HttpRequest) -> Option<String> {
@@ -107,9 +109,28 @@ pub(super) async fn command<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<T, Problem> {
+    json(request, payload, MAX_COMMAND).await
+}
+
+/// Reads a JSON body that carries a policy file, strictly.
+///
+/// # Errors
+/// As [`command`].
+pub(super) async fn policy<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<T, Problem> {
+    json(request, payload, MAX_POLICY).await
+}
+
+async fn json<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limit: usize,
+) -> Result<T, Problem> {
     if media_type(request).as_deref() != Some("application/json") {
         return Err(Problem::new(Code::UnsupportedMediaType).detail("send application/json"));
     }
-    let body = read(request, payload, MAX_COMMAND).await?;
-    Ok(strict_json::parse(&body, MAX_COMMAND)?)
+    let body = read(request, payload, limit).await?;
+    Ok(strict_json::parse(&body, limit)?)
 }

@@ -10,7 +10,10 @@ use actix_web::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::{Problem, State};
-use crate::domain::Observed;
+use crate::{
+    domain::{Observed, Verdict},
+    store::submission::SubmissionFilter,
+};
 
 /// The recorder of this process; cheap to clone.
 #[derive(Clone)]
@@ -60,6 +63,10 @@ fn describe() {
     );
     metrics::describe_histogram!("unhook_http_request_seconds", "Time to the answer's head");
     metrics::describe_gauge!("unhook_jobs", "Jobs by state");
+    metrics::describe_gauge!(
+        "unhook_submissions",
+        "Reported messages by the verdict in force; exercises are `simulation`"
+    );
     metrics::describe_gauge!("unhook_pulls", "Copies by what is known of them");
 }
 
@@ -97,6 +104,14 @@ pub(super) async fn scrape(state: web::Data<State>) -> Result<HttpResponse, Prob
             observed.as_str(),
             rows.count_observed(observed).await?,
         );
+    }
+    for verdict in Verdict::ALL {
+        let filter = SubmissionFilter {
+            verdict: Some(verdict),
+            ..SubmissionFilter::default()
+        };
+        let count = rows.count_submissions(&filter).await?;
+        gauge("unhook_submissions", verdict.as_str(), count);
     }
     state.metrics.0.run_upkeep();
     Ok(HttpResponse::Ok()

@@ -13,7 +13,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::strict_json::StrictJsonError;
-use crate::{intake::IntakeError, store::StoreError, triage::overturn::OverturnError};
+use crate::{
+    intake::IntakeError, policy::force::ForceError, store::StoreError,
+    triage::overturn::OverturnError,
+};
 
 /// The media type of every error's body.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -71,6 +74,8 @@ codes! {
     RequestTimeout = "request_timeout", 408, "The request took too long to arrive";
     /// The key came with another body before.
     IdempotencyKeyReused = "idempotency_key_reused", 409, "The Idempotency-Key was used for another request";
+    /// A policy goes live only with the result of its trial.
+    PolicyUntried = "policy_untried", 409, "The policy was not tried on the history";
     /// The evidence does not allow what was asked.
     EvidenceMissing = "evidence_missing", 409, "The evidence does not allow this";
     /// The body is larger than this server takes.
@@ -300,6 +305,22 @@ impl From<IntakeError> for Problem {
             IntakeError::Field { .. } => Self::new(Code::InvalidField).detail(error.to_string()),
             IntakeError::KeyReused => Self::new(Code::IdempotencyKeyReused),
             IntakeError::Unavailable => Self::new(Code::Unavailable).retry_after(2),
+        }
+    }
+}
+
+impl From<ForceError> for Problem {
+    fn from(error: ForceError) -> Self {
+        match error {
+            ForceError::Store(error) => error.into(),
+            ForceError::Unknown(_) => Self::new(Code::NotFound),
+            ForceError::Untried(_) => Self::new(Code::PolicyUntried)
+                .detail("try it first: POST /api/v1/policies/{version}/trial"),
+            error @ (ForceError::Policy(_)
+            | ForceError::NoModel(_)
+            | ForceError::BadModel { .. }) => {
+                Self::new(Code::InvalidField).detail(error.to_string())
+            }
         }
     }
 }

@@ -38,6 +38,8 @@ pub const PULL: &str = "pull";
 pub const CLOSE: &str = "close";
 /// Sends one letter.
 pub const LETTER: &str = "letter";
+/// Tries a policy on the history.
+pub const TRIAL: &str = "trial";
 
 fn job(kind: &'static str, target: String, at: DateTime<Utc>, max_attempts: i32) -> NewJob {
     NewJob {
@@ -88,6 +90,12 @@ pub fn close(remediation: RemediationId, at: DateTime<Utc>) -> NewJob {
 #[must_use]
 pub fn letter(letter: LetterId, at: DateTime<Utc>) -> NewJob {
     job(LETTER, letter.to_string(), at, 12)
+}
+
+/// See [`TRIAL`].
+#[must_use]
+pub fn trial(policy_version: &str, at: DateTime<Utc>) -> NewJob {
+    job(TRIAL, policy_version.to_owned(), at, 5)
 }
 
 /// Why a job did not get to its end this time.

@@ -10,6 +10,7 @@ pub mod force;
 pub mod learning;
 pub mod record;
 pub mod replay;
+pub mod statistics;
 pub mod trial;
 
 use chrono::DateTime;

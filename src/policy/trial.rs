@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -15,12 +16,57 @@ use super::{
 use crate::{
     app::App,
     domain::{Assessment, SubmissionId, Verdict},
+    jobs::{self, JobError, Work},
+    store::job::Lease,
 };
 
 /// Rows read at once.
 const PAGE: u64 = 100;
 /// Changes that are listed.
 const LISTED: usize = 200;
+/// Messages that a trial asked for at the console or by the API goes through; the command
+/// line takes more.
+pub const TRIED_ON: usize = 1_000;
+
+/// Tries the policies that were asked for at the console or by the API.
+pub struct Trials(pub Arc<App>);
+
+#[async_trait]
+impl Work for Trials {
+    fn kind(&self) -> &'static str {
+        jobs::TRIAL
+    }
+
+    async fn run(&self, lease: &Lease) -> Result<(), JobError> {
+        let app = &*self.0;
+        trial(app, &lease.target, TRIED_ON, |_| {})
+            .await
+            .map_err(|error| match error {
+                ForceError::Store(error) => JobError::Store(error),
+                other => JobError::Park(other.to_string()),
+            })?;
+        let tx = app.store.begin().await?;
+        tx.finish_job(lease, app.clock.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Has a policy tried; the result stands with it when the workers are through.
+///
+/// # Errors
+/// [`ForceError::Unknown`] when it was not proposed.
+pub async fn ask_for_trial(app: &App, version: &str) -> Result<(), ForceError> {
+    let now = app.clock.now();
+    let tx = app.store.begin().await?;
+    let rows = tx.of(app.tenant);
+    if rows.policy(version).await?.is_none() {
+        return Err(ForceError::Unknown(version.to_owned()));
+    }
+    rows.enqueue(vec![jobs::trial(version, now)], now).await?;
+    tx.commit().await?;
+    Ok(())
+}
 
 /// What the policies would have done with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,10 +82,9 @@ pub enum Outcome {
 
 impl Outcome {
     fn of(assessment: &Assessment) -> Self {
-        match assessment.verdict {
-            _ if assessment.shadow => Self::Asked,
-            Verdict::Malicious if assessment.may_pull => Self::Pulled,
-            Verdict::Malicious | Verdict::Suspicious | Verdict::Unknown => Self::Asked,
+        match assessment.by_policy() {
+            Verdict::Malicious => Self::Pulled,
+            Verdict::Suspicious | Verdict::Unknown => Self::Asked,
             Verdict::Spam | Verdict::Bulk | Verdict::Benign | Verdict::Simulation => Self::Closed,
         }
     }

@@ -93,6 +93,20 @@ pub struct JobRow {
     pub run_after: DateTime<Utc>,
 }
 
+impl JobRow {
+    fn of(row: entity::Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: parse(&row.id, "job.id")?,
+            kind: row.kind,
+            target: row.target,
+            state: row.state,
+            attempts: row.attempts,
+            last_error: row.last_error,
+            run_after: instant(row.run_after),
+        })
+    }
+}
+
 fn lease_of(row: &entity::Model) -> Result<Lease, StoreError> {
     Ok(Lease {
         job: parse(&row.id, "job.id")?,
@@ -272,19 +286,21 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .limit(200)
             .all(self.conn)
             .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(JobRow {
-                    id: parse(&row.id, "job.id")?,
-                    kind: row.kind,
-                    target: row.target,
-                    state: row.state,
-                    attempts: row.attempts,
-                    last_error: row.last_error,
-                    run_after: instant(row.run_after),
-                })
-            })
-            .collect()
+        rows.into_iter().map(JobRow::of).collect()
+    }
+
+    /// The job of a kind about a target; `None` when there is none, or it is done.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn job_about(&self, kind: &str, target: &str) -> Result<Option<JobRow>, StoreError> {
+        let row = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Kind.eq(kind))
+            .filter(entity::Column::Target.eq(target))
+            .one(self.conn)
+            .await?;
+        row.map(JobRow::of).transpose()
     }
 }
 

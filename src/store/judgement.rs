@@ -104,6 +104,20 @@ mod assessment {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// The cause of a row that a person's decision made; no engine can make it again.
+const BY_ANALYST: &str = "analyst";
+
+/// A person's decision, as it stands among the assessments.
+#[derive(Debug, Clone, Copy)]
+pub struct Decision<'a> {
+    /// What was decided.
+    pub verdict: Verdict,
+    /// Who decided.
+    pub by: &'a str,
+    /// Why.
+    pub reason: &'a str,
+}
+
 /// A policy that was proposed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PolicyRow {
@@ -176,7 +190,7 @@ pub struct Judgement {
     pub id: AssessmentId,
     /// What was judged.
     pub submission: SubmissionId,
-    /// Why: `report`, `sources`.
+    /// Why: `report`, `sources`, `hunt`, or `analyst` where a person decided.
     pub cause: String,
     /// The engine's verdict.
     pub verdict: Verdict,
@@ -285,11 +299,31 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         }))
     }
 
-    /// The judgements of a submission, the latest first.
+    /// The engine's judgements of a submission, the latest first.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn judgements_of(
+        &self,
+        submission: SubmissionId,
+        most: u64,
+    ) -> Result<Vec<Judgement>, StoreError> {
+        let rows = assessment::Entity::find()
+            .filter(assessment::Column::TenantId.eq(&self.tenant))
+            .filter(assessment::Column::SubmissionId.eq(submission.to_string()))
+            .filter(assessment::Column::Cause.ne(BY_ANALYST))
+            .order_by_desc(assessment::Column::Id)
+            .limit(most)
+            .all(self.conn)
+            .await?;
+        rows.into_iter().map(Judgement::of).collect()
+    }
+
+    /// The same with what analysts decided among them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn assessments_of(
         &self,
         submission: SubmissionId,
         most: u64,
@@ -304,7 +338,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         rows.into_iter().map(Judgement::of).collect()
     }
 
-    /// Judgements of all submissions before one of them, the latest first.
+    /// The engine's judgements of all submissions before one of them, the latest first.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -315,6 +349,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     ) -> Result<Vec<Judgement>, StoreError> {
         let mut query = assessment::Entity::find()
             .filter(assessment::Column::TenantId.eq(&self.tenant))
+            .filter(assessment::Column::Cause.ne(BY_ANALYST))
             .order_by_desc(assessment::Column::Id)
             .limit(most);
         if let Some(before) = before {
@@ -417,6 +452,43 @@ impl Scope<'_, DatabaseTransaction> {
         in_force::Entity::insert(row)
             .exec_without_returning(self.conn)
             .await?;
+        Ok(())
+    }
+
+    /// Keeps a person's decision as a row of each of the submissions it holds for.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn keep_decision(
+        &self,
+        submissions: &[SubmissionId],
+        decision: Decision<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let said = serde_json::json!({
+            "verdict": decision.verdict,
+            "by": decision.by,
+            "reason": decision.reason,
+        })
+        .to_string();
+        for submissions in submissions.chunks(500) {
+            let rows = submissions.iter().map(|id| assessment::ActiveModel {
+                id: Set(AssessmentId::new(now).to_string()),
+                tenant_id: Set(self.tenant.clone()),
+                submission_id: Set(id.to_string()),
+                cause: Set(BY_ANALYST.to_owned()),
+                verdict: Set(decision.verdict.to_string()),
+                policy_version: Set(String::new()),
+                model_version: Set(None),
+                rules_version: Set(String::new()),
+                facts: Set("null".to_owned()),
+                assessment: Set(said.clone()),
+                created_at: Set(millis(now)),
+            });
+            assessment::Entity::insert_many(rows)
+                .exec_without_returning(self.conn)
+                .await?;
+        }
         Ok(())
     }
 

@@ -29,6 +29,7 @@ pub mod report;
 pub mod session;
 pub mod submission;
 pub mod tenant;
+pub mod vote;
 
 use std::{path::Path, sync::Arc, time::Duration};
 

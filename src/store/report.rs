@@ -4,13 +4,16 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, Query},
 };
 
 use super::{Page, PageRequest, Scope, StoreError, batch::Batch, instant, millis, parse};
 use crate::domain::{
-    MailboxAddress, ReportClient, ReportId, ReportReason, ReportStatus, SubmissionId, Verdict,
+    CampaignId, MailboxAddress, ReportClient, ReportId, ReportReason, ReportStatus, SubmissionId,
+    Verdict,
 };
 
 mod entity {
@@ -178,6 +181,25 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .all(self.conn)
             .await?;
         rows.into_iter().map(report_of).collect()
+    }
+
+    /// How many reports a campaign's submissions have.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn count_reports_of_campaign(&self, campaign: CampaignId) -> Result<u64, StoreError> {
+        let members = Query::select()
+            .column("id")
+            .from("submission")
+            .and_where(Expr::col("tenant_id").eq(&self.tenant))
+            .and_where(Expr::col("campaign_id").eq(campaign.to_string()))
+            .take();
+        let count = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::SubmissionId.in_subquery(members))
+            .count(self.conn)
+            .await?;
+        Ok(count)
     }
 
     /// Which of these (reporter, idempotency key) and (reporter, message key)

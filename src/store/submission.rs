@@ -1,11 +1,13 @@
 //! Submissions: the evidence that reports point at, and what was made of it.
 
+use std::{fmt, str::FromStr};
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
     PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::{Expr, Query},
+    sea_query::{Expr, Order, Query},
 };
 
 use super::{
@@ -14,7 +16,7 @@ use super::{
 };
 use crate::domain::{
     Assessment, CampaignId, EvidenceState, Locator, MailboxAddress, SubmissionId, Verdict,
-    VerdictSource,
+    VerdictSource, priority::Stakes,
 };
 
 pub(super) mod entity {
@@ -50,6 +52,10 @@ pub(super) mod entity {
         /// See [`super::super::look`]; nothing else writes it.
         pub holds: i32,
         pub enrichment: Option<Json>,
+        /// Written by [`super::Scope::set_stakes`] alone.
+        pub urgency: Option<i64>,
+        /// Written by [`super::Scope::set_stakes`] alone.
+        pub priority: Option<Json>,
         pub created_at: i64,
         pub updated_at: i64,
     }
@@ -106,6 +112,8 @@ pub struct Submission {
     pub verdict_source: Option<VerdictSource>,
     /// How many people reported it.
     pub reports: i32,
+    /// What is at stake, once that was worked out; see [`Scope::set_stakes`].
+    pub stakes: Option<Stakes>,
     /// When it was first reported.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -113,6 +121,13 @@ pub struct Submission {
 }
 
 impl Submission {
+    /// What names its case: the campaign, or itself where it belongs to none.
+    #[must_use]
+    pub fn case_key(&self) -> String {
+        self.campaign
+            .map_or_else(|| self.id.to_string(), |campaign| campaign.to_string())
+    }
+
     /// A submission that a first report has just named.
     #[must_use]
     pub fn new(
@@ -143,6 +158,7 @@ impl Submission {
             verdict: None,
             verdict_source: None,
             reports: 1,
+            stakes: None,
             created_at: now,
             updated_at: now,
         }
@@ -206,9 +222,34 @@ fn submission_of(row: entity::Model) -> Result<Submission, StoreError> {
             Some(_) => return Err(StoreError::Corrupt("submission.verdict_source".to_owned())),
         },
         reports: row.reports,
+        // of an older form: worked out anew with the next change
+        stakes: row.priority.and_then(|p| serde_json::from_value(p).ok()),
         created_at: instant(row.created_at),
         updated_at: instant(row.updated_at),
     })
+}
+
+/// A place in the list by urgency: `URGENCY~ID`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByUrgency(i64, SubmissionId);
+
+impl fmt::Display for ByUrgency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}~{}", self.0, self.1)
+    }
+}
+
+impl FromStr for ByUrgency {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        let wrong = || StoreError::Corrupt("place in the list by urgency".to_owned());
+        let (urgency, id) = text.split_once('~').ok_or_else(wrong)?;
+        Ok(Self(
+            urgency.parse().map_err(|_| wrong())?,
+            id.parse().map_err(|_| wrong())?,
+        ))
+    }
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
@@ -244,6 +285,28 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         rows.into_iter()
             .map(|(key, id)| Ok((key, parse(&id, "submission.id")?)))
             .collect()
+    }
+
+    /// The submissions of a campaign, oldest first; at most `most`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn submissions_of_campaign(
+        &self,
+        campaign: CampaignId,
+        most: u64,
+    ) -> Result<Vec<SubmissionId>, StoreError> {
+        let ids: Vec<String> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Id)
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::CampaignId.eq(campaign.to_string()))
+            .order_by_asc(entity::Column::Id)
+            .limit(most)
+            .into_tuple()
+            .all(self.conn)
+            .await?;
+        ids.iter().map(|id| parse(id, "submission.id")).collect()
     }
 
     fn filtered(&self, filter: &SubmissionFilter) -> sea_orm::Select<entity::Entity> {
@@ -305,6 +368,40 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(Page::cut(rows, page.limit, |s| s.id.to_string()))
     }
 
+    /// Submissions, the most urgent first; those whose stakes are not known yet come
+    /// last, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn submissions_by_urgency(
+        &self,
+        filter: &SubmissionFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Submission>, StoreError> {
+        use entity::Column as C;
+        let urgency = || C::Urgency.into_expr().if_null(i64::MIN);
+        let mut query = self.filtered(filter);
+        if let Some(ByUrgency(at, id)) = page.after.as_deref().and_then(|p| p.parse().ok()) {
+            query = query.filter(
+                urgency()
+                    .lt(at)
+                    .or(urgency().eq(at).and(C::Id.lt(id.to_string()))),
+            );
+        }
+        let rows = query
+            .order_by(urgency(), Order::Desc)
+            .order_by_desc(C::Id)
+            .limit(page.limit + 1)
+            .all(self.conn)
+            .await?;
+        let rows = rows
+            .into_iter()
+            .map(|row| Ok((row.urgency.unwrap_or(i64::MIN), submission_of(row)?)))
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let page = Page::cut(rows, page.limit, |(at, s)| ByUrgency(*at, s.id).to_string());
+        Ok(page.map(|(_, submission)| submission))
+    }
+
     /// How many submissions a list would show.
     ///
     /// # Errors
@@ -346,6 +443,8 @@ impl Scope<'_, DatabaseTransaction> {
             reports: Set(s.reports),
             looks: sea_orm::ActiveValue::NotSet,
             holds: sea_orm::ActiveValue::NotSet,
+            urgency: sea_orm::ActiveValue::NotSet,
+            priority: sea_orm::ActiveValue::NotSet,
             created_at: Set(millis(s.created_at)),
             updated_at: Set(millis(s.updated_at)),
         })
@@ -364,6 +463,22 @@ impl Scope<'_, DatabaseTransaction> {
         if !rows.is_empty() {
             batch.add(&entity::Entity::insert_many(rows));
         }
+        Ok(())
+    }
+
+    /// Records what is at stake, and with it the place in the queue.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn set_stakes(&self, id: SubmissionId, stakes: &Stakes) -> Result<(), StoreError> {
+        let json = to_json(stakes, "submission.priority")?;
+        entity::Entity::update_many()
+            .col_expr(entity::Column::Urgency, Expr::value(stakes.urgency()))
+            .col_expr(entity::Column::Priority, Expr::value(json))
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Id.eq(id.to_string()))
+            .exec(self.conn)
+            .await?;
         Ok(())
     }
 

@@ -1,16 +1,19 @@
 //! Enrich, assess, and settle: by policy where it may, else by an analyst.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    config::policy::is_below,
     domain::{
         Assessment, AssessmentId, CampaignId, Desired, EvidenceState, ReportStatus, Verdict,
         VerdictSource,
     },
     enrich::{lookups::questions, merged},
     jobs::{self, JobError},
-    message::{Fingerprint, Recipients},
+    message::{Fingerprint, ParsedMessage, Recipients},
     policy::{
         dissect::{border, dissect},
         force,
@@ -30,7 +33,7 @@ use super::{
     case::Case,
     findings,
     lookups::{self, Enrichment},
-    reassess,
+    priority, reassess,
     role::Roles,
     thank,
 };
@@ -91,6 +94,7 @@ impl Case<'_> {
             received,
             now,
             files: message.files.clone(),
+            people: Some(self.people(&message.parsed)),
             answers: known.answers.clone(),
             ..verdict::Facts::default()
         };
@@ -179,6 +183,21 @@ impl Case<'_> {
         mailbox.chain(reporters).map(ToString::to_string).collect()
     }
 
+    /// People of the organisation whom it is known to have reached: those it names, and
+    /// those who reported it.
+    fn people(&self, message: &ParsedMessage) -> u32 {
+        let own = &self.app.config.organisation.domains;
+        let mut people: BTreeSet<&str> = message
+            .to
+            .iter()
+            .chain(&message.cc)
+            .filter(|person| own.iter().any(|own| is_below(person.domain(), own)))
+            .map(|person| person.address.as_str())
+            .collect();
+        people.extend(message.held_by.iter().map(String::as_str));
+        u32::try_from(people.len()).unwrap_or(u32::MAX)
+    }
+
     /// What this house adds to the engine's judgement: evidence that is not the
     /// server's own, and reports of guests, never carry a pull.
     fn within_limits(&self, mut assessment: Assessment) -> Assessment {
@@ -244,6 +263,7 @@ impl Case<'_> {
         }
         self.submission.updated_at = now;
         rows.save_submission(&self.submission).await?;
+        priority::record(app, &rows, &self.submission, &self.reports, now).await?;
         self.consequences(&rows, first).await?;
         match self.copy_due(&rows).await? {
             Some(due) => tx.repeat_job(self.lease, due.max(now)).await?,
@@ -351,12 +371,10 @@ impl Case<'_> {
     fn open_campaign(&self, exact_key: String, assessment: &Assessment) -> Campaign {
         let now = self.now();
         let automatic = self.app.judging.engine().policy().automatic_pull;
-        let verdict = match assessment.verdict {
-            // what a shadow policy concludes is for comparison only
-            _ if assessment.shadow => Verdict::Suspicious,
+        let verdict = match assessment.by_policy() {
             // Malicious by policy is a decision to pull. What may not be pulled
             // without a person waits for one.
-            Verdict::Malicious if !(assessment.may_pull && automatic) => Verdict::Suspicious,
+            Verdict::Malicious if !automatic => Verdict::Suspicious,
             verdict => verdict,
         };
         Campaign {
@@ -373,6 +391,14 @@ impl Case<'_> {
         }
     }
 
+    /// Whether the policy's list of actions gives spam back.
+    fn returns_spam(&self, verdict: Verdict) -> bool {
+        let by_policy = self.submission.verdict_source == Some(VerdictSource::Policy);
+        let assessment = self.submission.assessment.as_ref();
+        let action = assessment.and_then(|assessment| assessment.action);
+        by_policy && verdict == Verdict::Spam && action.is_some_and(|action| action.return_copy)
+    }
+
     /// What the verdict means for the reporter's own copy and for the letter. What
     /// the reporters are told is set with the `first` verdict; from then on it
     /// changes with the letters alone.
@@ -381,7 +407,7 @@ impl Case<'_> {
         let Some(verdict) = self.submission.verdict else {
             return Ok(());
         };
-        if verdict.returns_copy() {
+        if verdict.returns_copy() || self.returns_spam(verdict) {
             rows.desire_for_submission(self.submission.id, Desired::InPlace, now)
                 .await?;
         }

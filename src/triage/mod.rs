@@ -13,8 +13,10 @@ mod judge;
 pub mod letter;
 pub mod lookups;
 pub mod overturn;
+mod priority;
 mod reassess;
 mod role;
+pub mod standing;
 pub mod thank;
 
 pub use case::Triage;

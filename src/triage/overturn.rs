@@ -4,10 +4,16 @@ use crate::{
     app::App,
     domain::{Desired, EvidenceState, Observed, SubmissionId, Verdict, VerdictSource},
     jobs, remediation,
-    store::{Rows, StoreError, campaign::Campaign, event::Event, submission::Submission},
+    store::{
+        Rows, StoreError, campaign::Campaign, event::Event, judgement, submission::Submission,
+    },
 };
 
 use super::thank;
+
+/// Submissions of a campaign whose history says what was decided; of more, the verdict and
+/// the timeline of the campaign do.
+const MOST_ROWS: u64 = 5_000;
 
 /// Why an analyst's decision was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +114,17 @@ impl Decision<'_> {
                 "source": "analyst",
                 "reason": reason.chars().take(2000).collect::<String>(),
             }));
+        let reason: String = reason.chars().take(2000).collect();
+        let decision = judgement::Decision {
+            verdict,
+            by: actor,
+            reason: &reason,
+        };
+        let holds_for = match read.campaign {
+            Some(campaign) => rows.submissions_of_campaign(campaign, MOST_ROWS).await?,
+            None => vec![id],
+        };
+        rows.keep_decision(&holds_for, decision, now).await?;
         match campaign {
             Some(mut campaign) => {
                 campaign.verdict = verdict;

@@ -18,7 +18,7 @@ use crate::{
     store::{StoreError, event::Event, job::Lease},
 };
 
-use super::{case::Case, lookups::Enrichment, thank};
+use super::{case::Case, lookups::Enrichment, priority, thank};
 
 /// How long sources are asked again for one message.
 const PATIENCE: TimeDelta = TimeDelta::days(3);
@@ -71,6 +71,7 @@ impl Case<'_> {
         let tx = self.begin().await?;
         let rows = tx.of(self.app.tenant);
         self.worsen(&rows).await?;
+        priority::record(self.app, &rows, &self.submission, &self.reports, now).await?;
         let known = Enrichment::of(self.submission.enrichment.as_ref());
         let again = (!known.awaited.is_empty())
             .then(|| next_time(self.submission.created_at, now))
@@ -96,9 +97,9 @@ impl Case<'_> {
             .remediation_of(id)
             .await?
             .is_some_and(|r| r.state.is_put_back());
-        let may_pull = assessment.may_pull && self.app.judging.engine().policy().automatic_pull;
-        let verdict = match assessment.verdict {
-            Verdict::Malicious if !may_pull => Verdict::Suspicious,
+        let automatic = self.app.judging.engine().policy().automatic_pull;
+        let verdict = match assessment.by_policy() {
+            Verdict::Malicious if !automatic => Verdict::Suspicious,
             verdict => verdict,
         };
         if campaign.verdict_source != VerdictSource::Policy

@@ -1,5 +1,5 @@
-//! Decides what reporters are told: the state of each report, and which letters
-//! are written (at most one a reporter, case and outcome), as rows in the
+//! Decides what reporters are told: the state of each report, what it says of who made
+//! it, and which letters are written (at most one a reporter, case and outcome), as rows in the
 //! transaction that makes the outcome; the letter step sends.
 //!
 //! The state does not wait for a letter: a second report of the same case gets
@@ -7,6 +7,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::standing;
 use crate::{
     app::App,
     domain::{CampaignId, LetterId, ReportStatus},
@@ -65,15 +66,15 @@ pub async fn submission(
     };
     rows.set_report_status(submission.id, status, Some(outcome))
         .await?;
-    for report in rows.reports_of(submission.id).await? {
+    let reports = rows.reports_of(submission.id).await?;
+    standing::cast(app, rows, submission, &reports, now).await?;
+    for report in reports {
         let id = LetterId::new(now);
         let letter = Letter {
             id,
             report: report.id,
             submission: submission.id,
-            case_key: submission
-                .campaign
-                .map_or_else(|| submission.id.to_string(), |c| c.to_string()),
+            case_key: submission.case_key(),
             reporter: report.reporter,
             outcome,
             message_id: format!("{id}@{}", app.notifier.domain()),

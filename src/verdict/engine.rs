@@ -5,12 +5,13 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Facts, RULES_VERSION, case::Case, conclude, contrast, doubt, exercise, features, hold, hosts,
-    joined, kind, log_odds, model::Model, model::Opinion, own, probability, rules, signals,
+    Facts, RULES_VERSION, case::Case, conclude, contrast, doubt, evidence_classes, exercise,
+    features, hold, hosts, joined, kind, log_odds, model::Model, model::Opinion, own, probability,
+    rules, signals,
 };
 use crate::{
-    config::policy::{Mode, Policy, PolicyError},
-    domain::{Assessment, Signal, Verdict},
+    config::policy::{ActionRule, Mode, Policy, PolicyError},
+    domain::{Action, Assessment, Deed, Signal, Verdict},
     message::{Observable, ParsedMessage},
 };
 
@@ -192,7 +193,17 @@ impl Engine {
         let changes = contrast::changes(case, opinion, &signals, policy, verdict);
         let shadow = (policy.mode == Mode::Shadow)
             .then(|| "the policy is in shadow mode: it judges and does not act".to_owned());
+        let action = action(
+            policy,
+            &Found {
+                verdict,
+                confidence: confidence(verdict, score, opinion),
+                classes: evidence_classes(&signals),
+                people: facts.people,
+            },
+        );
         let hold_reason = doubt
+            .or_else(|| action.and_then(held_by).map(str::to_owned))
             .or_else(|| hold(message, verdict, internal, facts, policy))
             .or(shadow);
         let harmful = matches!(verdict, Verdict::Malicious | Verdict::Suspicious);
@@ -202,6 +213,7 @@ impl Engine {
             score,
             signals,
             changes,
+            action,
             shadow: policy.mode == Mode::Shadow,
             rules_version: RULES_VERSION.to_owned(),
             policy_version: self.version.clone(),
@@ -211,6 +223,59 @@ impl Engine {
             hold_reason,
             awaited: Vec::new(),
         }
+    }
+}
+
+/// What a policy's list of actions goes by.
+struct Found {
+    verdict: Verdict,
+    confidence: f64,
+    classes: usize,
+    people: Option<u32>,
+}
+
+/// What the list of actions does; `None` where nothing in it speaks of the verdict.
+fn action(policy: &Policy, found: &Found) -> Option<Action> {
+    let speaks = |rule: &&ActionRule| rule.verdict == found.verdict;
+    let mut rules = policy.actions.iter().filter(speaks).peekable();
+    rules.peek()?;
+    let (confidence, classes) = (found.confidence, found.classes);
+    let fitting = rules.find(|rule| rule.fits(found.verdict, confidence, classes, found.people));
+    Some(fitting.map_or(
+        Action {
+            deed: Deed::Review,
+            return_copy: false,
+        },
+        |rule| Action {
+            deed: rule.deed,
+            return_copy: rule.return_copy,
+        },
+    ))
+}
+
+/// How sure a verdict is, 0 to 1.
+fn confidence(verdict: Verdict, score: f64, opinion: Option<&Opinion>) -> f64 {
+    let of_class = |name: &str| {
+        let probabilities = opinion.map(Opinion::by_name)?;
+        probabilities.get(name).copied()
+    };
+    match verdict {
+        Verdict::Malicious | Verdict::Suspicious => score,
+        Verdict::Spam => of_class("spam").unwrap_or(1.0 - score),
+        Verdict::Bulk => of_class("bulk").unwrap_or(1.0 - score),
+        Verdict::Benign => of_class("ham").unwrap_or(1.0 - score),
+        // it was proven to be one
+        Verdict::Simulation => 1.0,
+        Verdict::Unknown => 0.0,
+    }
+}
+
+/// Why a list of actions holds a pull back.
+const fn held_by(action: Action) -> Option<&'static str> {
+    match action.deed {
+        Deed::Propose => Some("the policy proposes the pull to an analyst"),
+        Deed::Review => Some("the policy's list of actions asks a person"),
+        Deed::Pull | Deed::Settle => None,
     }
 }
 

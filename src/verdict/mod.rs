@@ -66,6 +66,10 @@ pub struct Facts {
     /// Whether the provider says that the sender is one of the organisation's own,
     /// signed in.
     pub internal_sender: bool,
+    /// People of the organisation whom the message is known to have reached; `None` when
+    /// that is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<u32>,
     /// The message's files, taken apart. Not kept: they follow from the message.
     #[serde(skip)]
     pub files: Vec<FileReport>,

@@ -41,7 +41,9 @@ fn operations() -> Vec<Operation> {
             let id = format!("{prefix}_{}", "0".repeat(32));
             found.push(Operation {
                 method,
-                path: template.replace("{id}", &id),
+                path: template
+                    .replace("{id}", &id)
+                    .replace("{version}", "000000000000"),
                 security,
             });
         }
@@ -62,13 +64,21 @@ async fn the_documents_operations_are_these() {
     POST /api/v1/campaigns/{id}/restore
     GET /api/v1/jobs/parked
     GET /api/v1/openapi.json
+    GET /api/v1/policies
+    POST /api/v1/policies
+    GET /api/v1/policies/{version}
+    POST /api/v1/policies/{version}/activate
+    POST /api/v1/policies/{version}/trial
     GET /api/v1/pulls/{id}
     POST /api/v1/pulls/{id}/restore
+    GET /api/v1/reporters/me
+    GET /api/v1/reporters/statistics
     GET /api/v1/reports
     POST /api/v1/reports
     GET /api/v1/reports/{id}
     GET /api/v1/submissions
     GET /api/v1/submissions/{id}
+    GET /api/v1/submissions/{id}/assessments
     GET /api/v1/submissions/{id}/indicators
     GET /api/v1/submissions/{id}/raw
     POST /api/v1/submissions/{id}/verdict

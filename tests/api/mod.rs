@@ -4,6 +4,8 @@ mod analyst;
 mod authorization;
 mod bodies;
 mod missing;
+mod policies;
+mod reporters;
 mod reports;
 mod service;
 

@@ -4,6 +4,7 @@
 mod lookups;
 mod owners;
 mod policies;
+mod priority;
 mod races;
 mod unsettled;
 

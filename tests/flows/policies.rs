@@ -33,14 +33,14 @@ use crate::support::{
 
 const MINUTES: &[u8] = b"From: Bob Miller <bob@partner.example>\r\nTo: staff@northwind.example\r\nSubject: Re: minutes of the steering meeting\r\nMessage-ID: <minutes-7@partner.example>\r\nIn-Reply-To: <ask-7@northwind.example>\r\nDate: Mon, 16 Nov 2026 09:00:00 +0000\r\n\r\nHello all,\r\n\r\nthanks for the minutes. I have added the two points that we spoke about on Tuesday,\r\nand moved the meeting with the suppliers to the week after next.\r\n\r\nBest regards\r\nBob\r\n";
 
-async fn submissions(stage: &Stage) -> Vec<Submission> {
+pub(super) async fn submissions(stage: &Stage) -> Vec<Submission> {
     let rows = stage.app.store.read(stage.app.tenant);
     let filter = SubmissionFilter::default();
     let found = rows.submissions(&filter, &PageRequest::first(100)).await;
     found.expect("read").items
 }
 
-async fn with_section(sim: &Sim, folder: &std::path::Path, section: &str) -> Stage {
+pub(super) async fn with_section(sim: &Sim, folder: &std::path::Path, section: &str) -> Stage {
     let listen = "127.0.0.1:1".parse().expect("an address");
     let text = demo::settings(sim, listen, folder).expect("settings");
     let config = Config::parse(&format!("{text}\n{section}")).expect("valid");
@@ -410,7 +410,7 @@ async fn what_analysts_decide_is_learned_and_goes_live_only_when_it_is_better() 
     );
 }
 
-async fn report(stage: &Stage, sim: &Sim, reporter: &Reporter, mail: &str) {
+pub(super) async fn report(stage: &Stage, sim: &Sim, reporter: &Reporter, mail: &str) {
     let item = sim
         .deliver(&reporter.address, mail.as_bytes(), Slot::Inbox, false)
         .expect("delivered");

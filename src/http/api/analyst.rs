@@ -43,6 +43,10 @@ rights! {
     ReadPulls = PullsRead;
     /// Restore what was pulled.
     ChangePulls = PullsWrite;
+    /// See how groups of people report.
+    ReadStatistics = StatisticsRead;
+    /// Change what judges.
+    Administer = Admin;
 }
 
 /// An analyst (or program) whose key grants `R`.

@@ -18,19 +18,22 @@ use super::{
 };
 use crate::{
     auth::Scope,
+    http::State,
+    jobs,
     policy::{
         force::{self, ForceError},
-        trial::{Side, Trial, trial},
+        trial::{Side, TRIED_ON, Trial, ask_for_trial},
     },
-    store::judgement::{InForce, PolicyRow},
+    store::{
+        job::JobRow,
+        judgement::{InForce, PolicyRow},
+    },
 };
 
 /// Octets of the editor's form.
 pub(super) const MOST_OCTETS: usize = 3 << 20;
 /// Characters of a policy that the editor takes; the command line takes more.
 const SHOWN: usize = 100_000;
-/// Messages that a policy is tried on from here; the command line takes more.
-const TRIED_ON: usize = 200;
 /// Policies that are listed.
 const LISTED: u64 = 30;
 
@@ -106,6 +109,28 @@ impl Tried {
     }
 }
 
+/// A trial without a result.
+enum Trying {
+    /// The workers are at it.
+    UnderWay,
+    /// They gave up, and why.
+    Failed(Plain),
+}
+
+impl Trying {
+    fn of(job: &JobRow) -> Self {
+        if job.state == "parked" {
+            let why = job
+                .last_error
+                .as_deref()
+                .unwrap_or("no reason was recorded");
+            Self::Failed(Plain::line(why, 300))
+        } else {
+            Self::UnderWay
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "policy.html")]
 struct PolicyPage {
@@ -120,6 +145,8 @@ struct PolicyPage {
     /// Why it was refused.
     refused: Option<Plain>,
     tried: Option<Tried>,
+    /// What became of a trial that has no result yet.
+    trying: Option<Trying>,
     may_change: bool,
     /// Whether the whole text stands in the editor as it is.
     editable: bool,
@@ -143,6 +170,7 @@ struct Material {
     text: String,
     refused: Option<String>,
     trial: Option<Trial>,
+    job: Option<JobRow>,
     may_change: bool,
     policies: Vec<PolicyRow>,
 }
@@ -168,6 +196,7 @@ impl PolicyPage {
             since: decided.map(|one| When::of(one.since, now)),
             may_activate: material.may_change
                 && tried.is_some()
+                && material.job.is_none()
                 && material.version != material.current,
             versions: material
                 .policies
@@ -188,6 +217,7 @@ impl PolicyPage {
             editable,
             refused: material.refused.map(|why| Plain::block(&why, 1_000)),
             tried,
+            trying: material.job.as_ref().map(Trying::of),
             may_change: material.may_change,
         }
     }
@@ -223,6 +253,7 @@ async fn material(signed: &Signed, version: Option<&str>) -> Result<Material, Pa
         trial: row
             .and_then(|row| row.trial)
             .and_then(|trial| serde_json::from_value(trial).ok()),
+        job: rows.job_about(jobs::TRIAL, wanted).await?,
         may_change: signed.may(Scope::Admin),
         policies: rows.policies(LISTED).await?,
     })
@@ -236,6 +267,13 @@ pub(super) async fn show(
     let material = material(&signed, wanted.version.as_deref()).await?;
     let mut shell = Shell::of(&signed, "policy").await?;
     shell.notice = wanted.done.sentence();
+    if material
+        .job
+        .as_ref()
+        .is_some_and(|job| job.state != "parked")
+    {
+        shell = shell.looking_again(3);
+    }
     page(&PolicyPage::of(shell, material, signed.now))
 }
 
@@ -247,7 +285,10 @@ pub(super) struct TryForm {
 }
 
 /// `POST /console/policy/try`
-pub(super) async fn try_out(change: Change<TryForm>) -> Result<HttpResponse, PageError> {
+pub(super) async fn try_out(
+    state: web::Data<State>,
+    change: Change<TryForm>,
+) -> Result<HttpResponse, PageError> {
     let Change { signed, form } = change;
     signed.require(Scope::Admin)?;
     let note: Option<String> = form
@@ -264,6 +305,7 @@ pub(super) async fn try_out(change: Change<TryForm>) -> Result<HttpResponse, Pag
             material.text = text;
             material.refused = Some(why.to_string());
             material.trial = None;
+            material.job = None;
             let shell = Shell::of(&signed, "policy").await?;
             let refused = PolicyPage::of(shell, material, signed.now).render()?;
             return Ok(HttpResponse::UnprocessableEntity()
@@ -272,10 +314,9 @@ pub(super) async fn try_out(change: Change<TryForm>) -> Result<HttpResponse, Pag
         }
         Err(error) => return Err(failed(error)),
     };
-    trial(app, &kept.version, TRIED_ON, |_| {})
-        .await
-        .map_err(failed)?;
-    tracing::info!(policy = %kept.version, key = %signed.analyst.key_id, "policy tried at the console");
+    ask_for_trial(app, &kept.version).await.map_err(failed)?;
+    state.wake.notify();
+    tracing::info!(policy = %kept.version, key = %signed.analyst.key_id, "policy to be tried, at the console");
     Ok(to(&format!(
         "/console/policy?version={}&done=tried",
         kept.version
@@ -349,6 +390,7 @@ pub fn sample(words: &Words, refused: bool) -> Result<String, askama::Error> {
         },
         refused: refused.then(|| words.say("policy.deny[0].sender: must be an address")),
         trial: (!refused).then_some(trial),
+        job: None,
         may_change: !refused,
         policies: vec![PolicyRow {
             version: "fedcba987654".to_owned(),

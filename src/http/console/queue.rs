@@ -106,7 +106,33 @@ struct Row {
     unscored: &'static str,
     note: Option<&'static str>,
     reports: i32,
+    priority: Option<Priority>,
     at: When,
+}
+
+/// Where a case stands in the queue, and why.
+pub(super) struct Priority {
+    /// The product of the factors.
+    pub(super) value: String,
+    /// The factors, in a line.
+    pub(super) why: String,
+}
+
+impl Priority {
+    /// Of a case that waits for a person; `None` of any other.
+    pub(super) fn of(submission: &Submission, now: DateTime<Utc>) -> Option<Self> {
+        let waits = submission.verdict.is_none_or(Verdict::needs_review);
+        let stakes = submission.stakes.as_ref().filter(|_| waits)?;
+        let factors: Vec<String> = stakes
+            .factors(now)
+            .iter()
+            .map(|factor| format!("{} (×{:.2})", factor.words, factor.times))
+            .collect();
+        Some(Self {
+            value: format!("{:.1}", stakes.priority(now)),
+            why: factors.join(", "),
+        })
+    }
 }
 
 impl Row {
@@ -130,6 +156,7 @@ impl Row {
                 EvidenceState::Missing => Some("evidence not found"),
             },
             reports: submission.reports,
+            priority: Priority::of(submission, now),
             at: When::of(submission.created_at, now),
         }
     }
@@ -198,7 +225,11 @@ pub(super) async fn show(
         after: query.after.clone(),
         ..PageRequest::first(ROWS)
     };
-    let found = rows.submissions(&tab.filter(), &request).await?;
+    let found = match tab {
+        // what is most urgent first; all other parts by time
+        Tab::Review => rows.submissions_by_urgency(&tab.filter(), &request).await?,
+        _ => rows.submissions(&tab.filter(), &request).await?,
+    };
     let shell = Shell::of(&signed, "queue").await?.looking_again(20);
     let first = query.after.is_none();
     page(&QueuePage::of(

@@ -38,7 +38,7 @@ pub enum Done {
     Restore,
     /// All copies are being put back.
     RestoreAll,
-    /// A policy was tried.
+    /// A policy is to be tried.
     Tried,
     /// A policy was put into force.
     InForce,
@@ -54,7 +54,7 @@ impl Done {
     pub const fn sentence(self) -> Option<&'static str> {
         match self {
             Self::Nothing => None,
-            Self::Tried => Some("Tried on the history; nothing has changed yet."),
+            Self::Tried => Some("It is tried on the history; nothing changes by that."),
             Self::InForce => Some("In force from the next message on."),
             Self::Verdict => Some("Verdict set. What follows from it is under way."),
             Self::Restore => Some("The copy is being put back where it was."),

@@ -256,3 +256,59 @@ fn in_shadow_mode_nothing_may_be_pulled() {
     assert_eq!(a.verdict, Verdict::Malicious);
     assert!(!a.may_pull && a.hold_reason.unwrap().contains("shadow"));
 }
+
+/// A lunch mail that nobody can mind.
+const MINUTES: &str = "From: Bob <bob@partner.example>\r\nTo: ann@northwind.example\r\nSubject: Re: minutes of the meeting\r\nIn-Reply-To: <1@c.example>\r\n\r\nThanks for the minutes, I have added the two points that we spoke about on Tuesday.\r\n";
+
+#[test]
+fn a_list_of_actions_asks_a_person_where_nothing_in_it_fits() {
+    let free = judge(MINUTES, &facts(), &Policy::default());
+    assert_eq!((free.verdict, free.action), (Verdict::Benign, None));
+    let sure = policy("[[actions]]\nverdict = \"benign\"\nfrom = 0.999999\ndo = \"settle\"\n");
+    let asked = judge(MINUTES, &facts(), &sure);
+    assert_eq!(asked.verdict, Verdict::Benign, "it is judged as before");
+    assert_eq!(asked.by_policy(), Verdict::Unknown, "and a person is asked");
+    let lax = policy("[[actions]]\nverdict = \"benign\"\nfrom = 0.2\ndo = \"settle\"\n");
+    assert_eq!(judge(MINUTES, &facts(), &lax).by_policy(), Verdict::Benign);
+}
+
+#[test]
+fn a_pull_may_be_left_to_a_person_by_confidence_evidence_and_exposure() {
+    let known = |people: Option<u32>| Facts {
+        people,
+        answers: vec![SourceAnswer {
+            source: "urlhaus".into(),
+            kind: crate::domain::AskedKind::Host,
+            value: "login.shop.example".into(),
+            reputation: crate::domain::Reputation::Bad,
+            words: "phishing".into(),
+            details: std::collections::BTreeMap::new(),
+            asked_at: facts().now,
+            cached: false,
+        }],
+        ..facts()
+    };
+    let pulled = judge(NEWS, &known(Some(3)), &Policy::default());
+    assert!(pulled.may_pull, "{pulled:#?}");
+    let list = "[[actions]]\nverdict = \"malicious\"\nevidence_classes = 2\nmost_people = 10\ndo = \"pull\"\n[[actions]]\nverdict = \"malicious\"\ndo = \"propose\"\n";
+    let few = judge(NEWS, &known(Some(3)), &policy(list));
+    assert_eq!((few.may_pull, few.by_policy()), (true, Verdict::Malicious));
+    for people in [Some(11), None] {
+        let many = judge(NEWS, &known(people), &policy(list));
+        assert_eq!(
+            (many.may_pull, many.by_policy()),
+            (false, Verdict::Suspicious)
+        );
+        let why = many.hold_reason.unwrap_or_default();
+        assert!(why.contains("proposes"), "{why}");
+    }
+    let doubtful = judge(
+        NEWS,
+        &known(Some(3)),
+        &policy(&list.replace("evidence_classes = 2", "evidence_classes = 7")),
+    );
+    assert!(!doubtful.may_pull);
+    // what the rest of the policy forbids, the list does not allow
+    let off = policy(&format!("automatic_pull = false\n{list}"));
+    assert!(!judge(NEWS, &known(Some(3)), &off).may_pull);
+}

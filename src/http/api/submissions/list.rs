@@ -15,7 +15,7 @@ use crate::{
             words::VerdictWord,
         },
     },
-    store::submission::SubmissionFilter,
+    store::submission::{ByUrgency, SubmissionFilter},
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -32,13 +32,27 @@ pub(in crate::http) struct Params {
     /// Only those of this campaign, `cmp_…`.
     #[param(value_type = Option<String>)]
     campaign: Option<CampaignId>,
-    /// `next` of the page before.
+    /// In which order; the newest first when absent.
+    #[param(inline)]
+    order: Option<OrderWord>,
+    /// `next` of the page before, of the same order.
     after: Option<String>,
     /// Rows on the page, 1 to 200; 50 when absent.
     limit: Option<u64>,
 }
 
-/// A page of submissions, newest first.
+/// An order of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(rename_all = "snake_case", as = Order)]
+pub(in crate::http) enum OrderWord {
+    /// The newest first.
+    Newest,
+    /// The most urgent first.
+    Priority,
+}
+
+/// A page of submissions.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct SubmissionPage {
     items: Vec<SubmissionSummary>,
@@ -52,7 +66,7 @@ pub(in crate::http) struct SubmissionPage {
     operation_id = "submission_list",
     security(("api_key" = ["submissions:read"])),
     params(Params),
-    responses((status = 200, description = "Newest first", body = SubmissionPage))
+    responses((status = 200, description = "In the order asked for", body = SubmissionPage))
 )]
 #[get("/api/v1/submissions")]
 pub(in crate::http) async fn list(
@@ -61,20 +75,26 @@ pub(in crate::http) async fn list(
     params: web::Query<Params>,
 ) -> Result<web::Json<SubmissionPage>, Problem> {
     let params = params.into_inner();
-    let page = page::<SubmissionId>(params.after, params.limit)?;
+    let by_urgency = params.order == Some(OrderWord::Priority);
+    let page = if by_urgency {
+        page::<ByUrgency>(params.after, params.limit)?
+    } else {
+        page::<SubmissionId>(params.after, params.limit)?
+    };
     let filter = SubmissionFilter {
         verdict: params.verdict,
         needs_review: params.needs_review.unwrap_or_default(),
         closed: params.closed.unwrap_or_default(),
         campaign: params.campaign,
     };
-    let found = state
-        .app
-        .store
-        .read(state.app.tenant)
-        .submissions(&filter, &page)
-        .await?;
-    let found = found.map(|s| SubmissionSummary::from(&s));
+    let rows = state.app.store.read(state.app.tenant);
+    let found = if by_urgency {
+        rows.submissions_by_urgency(&filter, &page).await?
+    } else {
+        rows.submissions(&filter, &page).await?
+    };
+    let now = state.app.clock.now();
+    let found = found.map(|s| SubmissionSummary::of(&s, now));
     Ok(web::Json(SubmissionPage {
         items: found.items,
         next: found.next,

@@ -1,5 +1,6 @@
 //! Submissions: the evidence behind reports, for analysts.
 
+pub(in crate::http) mod assessments;
 pub(in crate::http) mod indicators;
 pub(in crate::http) mod list;
 pub(in crate::http) mod raw;

@@ -87,7 +87,7 @@ pub(in crate::http) async fn read(
     let egress = rows.egress_of(found.id).await?;
     let assessment = known::assessment(&found).cloned();
     Ok(web::Json(SubmissionDetail {
-        summary: SubmissionSummary::from(&found),
+        summary: SubmissionSummary::of(&found, state.app.clock.now()),
         item_id: found.item_id,
         internet_message_id: found.internet_message_id,
         locator: found.locator,

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     domain::{
         CampaignId, EvidenceState, MailboxAddress, ReportClient, ReportId, ReportReason,
-        ReportStatus, SubmissionId, Verdict, VerdictSource,
+        ReportStatus, SubmissionId, Verdict, VerdictSource, priority::Stakes,
     },
     http::api::words::{ClientWord, EvidenceWord, ReasonWord, StatusWord, VerdictWord},
     http::known,
@@ -45,6 +45,8 @@ pub(in crate::http) struct SubmissionSummary {
     score: Option<f64>,
     /// Whether a person has to look.
     needs_review: bool,
+    /// How urgent it is; only while a person has to look.
+    priority: Option<PriorityView>,
     /// How many people reported it.
     reports: i32,
     /// When the platform received the message.
@@ -55,8 +57,44 @@ pub(in crate::http) struct SubmissionSummary {
     updated_at: DateTime<Utc>,
 }
 
-impl From<&Submission> for SubmissionSummary {
-    fn from(s: &Submission) -> Self {
+/// How urgent a case is: the product of its factors.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Priority)]
+pub(in crate::http) struct PriorityView {
+    /// Probability of malice, times what is exposed, times how long it waits.
+    value: f64,
+    /// What it is made of.
+    factors: Vec<FactorView>,
+}
+
+/// One factor of a priority.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PriorityFactor)]
+pub(in crate::http) struct FactorView {
+    /// In plain words.
+    words: String,
+    /// What it multiplies by.
+    times: f64,
+}
+
+impl PriorityView {
+    fn of(stakes: &Stakes, now: DateTime<Utc>) -> Self {
+        let factors = stakes.factors(now).into_iter().map(|factor| FactorView {
+            words: factor.words,
+            times: factor.times,
+        });
+        Self {
+            value: stakes.priority(now),
+            factors: factors.collect(),
+        }
+    }
+}
+
+impl SubmissionSummary {
+    /// As it is at a time.
+    pub(super) fn of(s: &Submission, now: DateTime<Utc>) -> Self {
+        let waits = s.verdict.is_none_or(Verdict::needs_review);
+        let stakes = s.stakes.as_ref().filter(|_| waits);
         Self {
             id: s.id,
             campaign: s.campaign,
@@ -67,7 +105,8 @@ impl From<&Submission> for SubmissionSummary {
             verdict: s.verdict,
             verdict_source: s.verdict_source,
             score: known::assessment(s).map(|a| a.score),
-            needs_review: s.verdict.is_none_or(Verdict::needs_review),
+            needs_review: waits,
+            priority: stakes.map(|stakes| PriorityView::of(stakes, now)),
             reports: s.reports,
             message_received_at: s.message_received_at,
             created_at: s.created_at,

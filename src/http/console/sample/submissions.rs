@@ -82,6 +82,7 @@ fn assessment(w: &Words, verdict: Verdict, score: f64) -> Assessment {
         ],
         kind: None,
         changes: vec![w.say("if the wording spoke neither way it would be suspicious")],
+        action: None,
         shadow: false,
         policy_version: w.say("fedcba987654"),
         rules_version: w.say("2026.11-3"),

@@ -32,6 +32,7 @@ use super::{
     fault::PageError,
     guard::Signed,
     page,
+    queue::Priority,
     sample::Words,
     shell::{Done, Shell},
     text::{Piece, Plain, grouped, octets},
@@ -129,6 +130,7 @@ struct SubmissionPage {
     kind: Option<&'static str>,
     changes: Vec<Plain>,
     judged_by: Plain,
+    priority: Option<Priority>,
     text: Vec<Piece>,
     hold: Option<Plain>,
     caution: Option<Caution>,
@@ -321,6 +323,7 @@ impl SubmissionPage {
                 .iter()
                 .map(|change| Plain::line(change, 300))
                 .collect(),
+            priority: Priority::of(&s, now),
             judged_by: Plain::line(&assessment.map(judged_by).unwrap_or_default(), 200),
             text: match &view {
                 View::Text(text) => text.marked(&phrases(signals)),
