@@ -176,7 +176,8 @@ pub struct Judgement {
     pub id: AssessmentId,
     /// What was judged.
     pub submission: SubmissionId,
-    /// Why: `report`, `sources`.
+    /// Why: `report`, `sources` (one that owed its answer gave it), `hunt` (something
+    /// has become known since).
     pub cause: String,
     /// The engine's verdict.
     pub verdict: Verdict,

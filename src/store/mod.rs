@@ -15,6 +15,7 @@ mod checkpoint;
 pub mod egress;
 pub mod event;
 pub mod history;
+pub mod indicator;
 pub mod intake;
 pub mod job;
 pub mod judgement;
@@ -27,6 +28,7 @@ pub mod pull;
 pub mod remediation;
 pub mod report;
 pub mod session;
+pub mod sighting;
 pub mod submission;
 pub mod tenant;
 
