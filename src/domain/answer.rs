@@ -115,6 +115,10 @@ impl FromStr for Reputation {
     }
 }
 
+/// The source that is the organisation itself: what its people say of links, hosts,
+/// files and senders.
+pub const OWN_LIST: &str = "own_list";
+
 /// One source's answer about one value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceAnswer {

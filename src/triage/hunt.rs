@@ -18,10 +18,10 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{indicators::OWN_LIST, lookups::kept};
+use super::lookups::kept;
 use crate::{
     app::App,
-    domain::{AskedKind, Reputation, SourceAnswer, SubmissionId},
+    domain::{AskedKind, OWN_LIST, Reputation, SourceAnswer, SubmissionId},
     enrich::lookups::{Desk, Question},
     jobs::{self, JobError, Work},
     store::{

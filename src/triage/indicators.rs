@@ -11,15 +11,13 @@ use url::Url;
 
 use crate::{
     app::App,
-    domain::{AskedKind, Reputation, SourceAnswer},
+    domain::{AskedKind, OWN_LIST, Reputation, SourceAnswer},
     enrich::lookups::{BadValue, Question},
     jobs,
     message::{host_of, registrable},
     store::{StoreError, indicator::Indicator},
 };
 
-/// The name under which the organisation's own indicators speak.
-pub const OWN_LIST: &str = "own_list";
 /// Characters of a note.
 const MOST_NOTE: usize = 200;
 

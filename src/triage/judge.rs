@@ -5,8 +5,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     domain::{
-        Assessment, AssessmentId, CampaignId, Desired, EvidenceState, ReportStatus, Verdict,
-        VerdictSource,
+        Assessment, AssessmentId, CampaignId, Desired, EvidenceState, OWN_LIST, ReportStatus,
+        Verdict, VerdictSource,
     },
     enrich::{lookups::questions, merged},
     jobs::{self, JobError},
@@ -28,8 +28,7 @@ use crate::{
 
 use super::{
     case::Case,
-    findings, hunt,
-    indicators::{self, OWN_LIST},
+    findings, hunt, indicators,
     lookups::{self, Enrichment},
     news, reassess,
     role::Roles,

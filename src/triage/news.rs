@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{indicators::OWN_LIST, lookups::Enrichment};
+use super::lookups::Enrichment;
 use crate::{
-    domain::{AskedKind, Reputation, SourceAnswer},
+    domain::{AskedKind, OWN_LIST, Reputation, SourceAnswer},
     message::DefangedUrl,
 };
 

@@ -14,7 +14,7 @@ fn wanted(kind: &str, value: &str) -> Value {
 #[actix_web::test]
 async fn an_indicator_is_added_listed_page_by_page_and_withdrawn() {
     let api = Api::new().await;
-    let (id, key) = api.key("submissions:read,verdicts:write", 1).await;
+    let (id, key) = api.key("submissions:read verdicts:write", 1).await;
     for value in ["a", "b", "c"] {
         let new = wanted("domain", &format!("{value}-evil[.]example"));
         let answer = api.post(PATH, &key, &new).await;
@@ -63,7 +63,7 @@ async fn an_indicator_is_added_listed_page_by_page_and_withdrawn() {
 #[actix_web::test]
 async fn what_cannot_be_an_indicator_is_refused_with_the_field() {
     let api = Api::new().await;
-    let (_, key) = api.key("submissions:read,verdicts:write", 1).await;
+    let (_, key) = api.key("submissions:read verdicts:write", 1).await;
     let mut unlisted = wanted("domain", "evil.example");
     unlisted["reputation"] = json!("unlisted");
     let mut ended = wanted("domain", "evil.example");

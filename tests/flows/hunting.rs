@@ -45,6 +45,19 @@ fn mail(id: &str, words: &str) -> String {
     )
 }
 
+/// The same without the signs of a conversation, which is taken for spam.
+fn notice(id: &str, words: &str) -> String {
+    format!(
+        "From: Bob Miller <bob@partner.example>\r\nTo: staff@northwind.example\r\n\
+         Subject: {words}\r\nMessage-ID: <{id}@partner.example>\r\n\
+         Date: Mon, 16 Nov 2026 09:00:00 +0000\r\nMIME-Version: 1.0\r\n\
+         Content-Type: text/html; charset=utf-8\r\n\r\n<p>Hello all,</p><p>thanks for the\r\n\
+         {words}. I have added the two points that we spoke about on Tuesday, and moved the\r\n\
+         meeting with the suppliers to the week after next.</p>\r\n\
+         <p><a href=\"{LINK}\">The whole text</a></p><p>Best regards<br>Bob</p>\r\n"
+    )
+}
+
 fn minutes() -> Option<Vec<u8>> {
     Some(mail("minutes-7", "minutes of the steering meeting").into_bytes())
 }
@@ -332,7 +345,7 @@ async fn what_a_person_decided_is_not_overturned_but_noted_on_postgres() {
 
 /// Reports a message of its own in somebody's name.
 async fn report(stage: &Stage, sim: &Sim, reporter: &Reporter, id: &str, words: &str) {
-    let raw = mail(id, words);
+    let raw = notice(id, words);
     let item = sim
         .deliver(&reporter.address, raw.as_bytes(), Slot::Inbox, false)
         .expect("delivered");
@@ -363,9 +376,9 @@ async fn a_fresh_word_reaches_all(backend: Backend) {
         return;
     };
     let reporter = sim.reporters().remove(0);
-    report(&stage, &sim, &reporter, "one", "notes of Monday").await;
+    report(&stage, &sim, &reporter, "one", "minutes of Monday").await;
     let first = submissions(&stage).await.remove(0);
-    assert_eq!(first.verdict, Some(Verdict::Benign));
+    assert_eq!(first.verdict, Some(Verdict::Spam));
     assert_eq!(judgements(&stage, &first).await.len(), 1);
 
     // the source learns of it, and hears of it again by another message
@@ -380,7 +393,7 @@ async fn a_fresh_word_reaches_all(backend: Backend) {
         .respond_with(unknown)
         .mount(&server)
         .await;
-    report(&stage, &sim, &reporter, "two", "draft of Thursday").await;
+    report(&stage, &sim, &reporter, "two", "minutes of Thursday").await;
 
     let asked = server.received_requests().await.expect("recorded").len();
     assert!(asked > 0);
@@ -404,7 +417,7 @@ async fn a_fresh_word_reaches_all(backend: Backend) {
     let news = told(&stage, first, "intelligence").await;
     let why = news[0].detail["reason"].as_str().expect("a reason");
     assert!(
-        why.starts_with("new intelligence: urlhaus says of url hxxps://"),
+        why.starts_with("new intelligence: urlhaus says of url hxxps[:]//files[.]partner-place"),
         "{why}"
     );
 
@@ -427,7 +440,7 @@ async fn a_sources_fresh_word_reaches_what_is_stored_once_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_learns_of_a_name_is_heard_within_the_hour() {
-    let sim = tenant(20, 6, minutes());
+    let sim = tenant(20, 6, Some(notice("minutes-8", "minutes").into_bytes()));
     let folder = tempfile::tempdir().expect("a folder");
     let list = folder.path().join("names.txt");
     std::fs::write(&list, "something-else.example\n").expect("written");
@@ -439,7 +452,7 @@ async fn a_list_that_learns_of_a_name_is_heard_within_the_hour() {
     let stage = stage.expect("SQLite");
     stage.report_all(&sim).await;
     stage.drain().await;
-    assert_eq!(the_campaign(&stage).await.verdict, Verdict::Benign);
+    assert_eq!(the_campaign(&stage).await.verdict, Verdict::Spam);
 
     std::fs::write(&list, "something-else.example\npartner-place.example\n").expect("written");
     hours(&stage, 1).await;
