@@ -11,6 +11,7 @@ mod m20261122_000002_tries;
 mod m20261122_000003_lookups;
 mod m20261123_000004_judgements;
 mod m20261123_000005_reporters;
+mod m20261123_000006_hunting;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000003_lookups::Migration),
             Box::new(m20261123_000004_judgements::Migration),
             Box::new(m20261123_000005_reporters::Migration),
+            Box::new(m20261123_000006_hunting::Migration),
         ]
     }
 }

@@ -6,6 +6,7 @@ mod config;
 #[cfg(feature = "sim")]
 mod demo;
 mod doctor;
+mod indicator;
 mod keys;
 mod logging;
 mod migrate;
@@ -61,6 +62,10 @@ enum Command {
     /// Propose a policy, try it on the history, put it into force
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Say what links, hosts, files and senders are known to be; stored messages are
+    /// judged anew by it
+    #[command(subcommand)]
+    Indicator(indicator::Command),
     /// Prove a judgement
     #[command(subcommand)]
     Verdict(verdict::Command),
@@ -142,6 +147,7 @@ impl Cli {
             Command::Keys(command) => keys::run(command).await,
             Command::Analyze(options) => analyze::run(&options),
             Command::Policy(command) => policy::run(command).await,
+            Command::Indicator(command) => indicator::run(command).await,
             Command::Verdict(command) => verdict::run(command).await,
             Command::Model(command) => model::run(command).await,
             Command::DissectFiles => Ok(dissect_files()),

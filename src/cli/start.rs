@@ -260,6 +260,7 @@ fn kinds(app: &App) -> Vec<Arc<dyn Work>> {
         Arc::new(triage::Directory(Arc::clone(&app))),
         Arc::new(triage::Triage(Arc::clone(&app))),
         Arc::new(triage::Reassess(Arc::clone(&app))),
+        Arc::new(triage::Hunt(Arc::clone(&app))),
         Arc::new(triage::Letters(Arc::clone(&app))),
         Arc::new(policy::trial::Trials(Arc::clone(&app))),
         Arc::new(remediation::Search(Arc::clone(&app))),
@@ -268,7 +269,8 @@ fn kinds(app: &App) -> Vec<Arc<dyn Work>> {
     ]
 }
 
-/// What every start queues: the reading of the directory, and with SQLite, where
+/// What every start queues: the reading of the directory, the hunt through what is
+/// stored, and with SQLite, where
 /// no other process can hold one, the jobs that a killed process left claimed.
 ///
 /// # Errors
@@ -279,8 +281,11 @@ pub async fn resume(app: &App) -> Result<(), StoreError> {
     }
     let now = app.clock.now();
     let tx = app.store.begin().await?;
-    let directory = jobs::directory(app.tenant, now);
-    tx.of(app.tenant).enqueue(vec![directory], now).await?;
+    let periodic = vec![
+        jobs::directory(app.tenant, now),
+        jobs::hunt(app.tenant, now),
+    ];
+    tx.of(app.tenant).enqueue(periodic, now).await?;
     if !app.config.reporters.reputation.enabled {
         let erased = tx.of(app.tenant).erase_votes().await?;
         if erased > 0 {

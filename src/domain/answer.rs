@@ -1,9 +1,11 @@
 //! What sources outside say of an observable.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+use super::report::WordError;
 
 /// What a source can be asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,6 +49,25 @@ impl fmt::Display for AskedKind {
     }
 }
 
+impl FromStr for AskedKind {
+    type Err = WordError;
+
+    fn from_str(word: &str) -> Result<Self, WordError> {
+        let all = [
+            Self::Url,
+            Self::Host,
+            Self::Domain,
+            Self::Ip,
+            Self::Sha256,
+            Self::Email,
+            Self::Message,
+        ];
+        let allowed = "url, host, domain, ip, sha256, email, message";
+        let found = all.into_iter().find(|kind| kind.as_str() == word);
+        found.ok_or(WordError { allowed })
+    }
+}
+
 /// How a source sees what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -76,6 +97,27 @@ impl Reputation {
         }
     }
 }
+
+impl FromStr for Reputation {
+    type Err = WordError;
+
+    fn from_str(word: &str) -> Result<Self, WordError> {
+        let all = [
+            Self::Bad,
+            Self::Doubtful,
+            Self::Unlisted,
+            Self::Facts,
+            Self::Good,
+        ];
+        let allowed = "bad, doubtful, unlisted, facts, good";
+        let found = all.into_iter().find(|seen| seen.as_str() == word);
+        found.ok_or(WordError { allowed })
+    }
+}
+
+/// The source that is the organisation itself: what its people say of links, hosts,
+/// files and senders.
+pub const OWN_LIST: &str = "own_list";
 
 /// One source's answer about one value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

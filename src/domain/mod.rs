@@ -14,7 +14,7 @@ pub mod reputation;
 mod verdict;
 
 pub use address::{AddressError, MailboxAddress};
-pub use answer::{AskedKind, Reputation, SourceAnswer};
+pub use answer::{AskedKind, OWN_LIST, Reputation, SourceAnswer};
 pub use ids::{
     ApiKeyId, AssessmentId, CampaignId, EgressId, EventId, Id, IdError, IdKind, InForceId, JobId,
     LetterId, PullId, RemediationId, ReportId, SubmissionId, TenantId, kinds,

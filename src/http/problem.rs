@@ -14,8 +14,10 @@ use utoipa::ToSchema;
 
 use crate::strict_json::StrictJsonError;
 use crate::{
-    intake::IntakeError, policy::force::ForceError, store::StoreError,
-    triage::overturn::OverturnError,
+    intake::IntakeError,
+    policy::force::ForceError,
+    store::StoreError,
+    triage::{indicators::IndicatorError, overturn::OverturnError},
 };
 
 /// The media type of every error's body.
@@ -333,6 +335,16 @@ impl From<OverturnError> for Problem {
                 Self::new(Code::EvidenceMissing).detail(error.to_string())
             }
             OverturnError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<IndicatorError> for Problem {
+    fn from(error: IndicatorError) -> Self {
+        match error {
+            IndicatorError::NotThere(_) => Self::new(Code::NotFound).detail(error.to_string()),
+            IndicatorError::Store(error) => error.into(),
+            _ => Self::new(Code::InvalidField).detail(error.to_string()),
         }
     }
 }

@@ -30,6 +30,8 @@ pub const DIRECTORY: &str = "directory";
 pub const TRIAGE: &str = "triage";
 /// Asks sources again that owed answers about a submission, and assesses it anew.
 pub const ENRICH: &str = "enrich";
+/// Looks for stored messages that hold what has become known since.
+pub const HUNT: &str = "hunt";
 /// Finds the copies of a campaign.
 pub const SEARCH: &str = "search";
 /// Brings a campaign's copies to where they are wanted.
@@ -66,6 +68,12 @@ pub fn enrich(submission: SubmissionId, at: DateTime<Utc>) -> NewJob {
 #[must_use]
 pub fn directory(tenant: TenantId, at: DateTime<Utc>) -> NewJob {
     job(DIRECTORY, tenant.to_string(), at, 1_000_000)
+}
+
+/// See [`HUNT`].
+#[must_use]
+pub fn hunt(tenant: TenantId, at: DateTime<Utc>) -> NewJob {
+    job(HUNT, tenant.to_string(), at, 1_000_000)
 }
 
 /// See [`SEARCH`].

@@ -37,7 +37,8 @@ mod entity {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-fn key(value: &str) -> String {
+/// What stands in an index for a value, which may be longer than one takes.
+pub(super) fn key(value: &str) -> String {
     hex::encode(Sha256::digest(value))
 }
 
@@ -61,17 +62,39 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         asked: &[(AskedKind, &str)],
         now: DateTime<Utc>,
     ) -> Result<HashMap<(AskedKind, String), SourceAnswer>, StoreError> {
+        self.said(source, asked, Some(now)).await
+    }
+
+    /// The last answers of one source, whether or not they still hold, by kind and
+    /// value.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn last_answers(
+        &self,
+        source: &str,
+        asked: &[(AskedKind, &str)],
+    ) -> Result<HashMap<(AskedKind, String), SourceAnswer>, StoreError> {
+        self.said(source, asked, None).await
+    }
+
+    async fn said(
+        &self,
+        source: &str,
+        asked: &[(AskedKind, &str)],
+        holds_at: Option<DateTime<Utc>>,
+    ) -> Result<HashMap<(AskedKind, String), SourceAnswer>, StoreError> {
         let mut found = HashMap::new();
         for asked in asked.chunks(200) {
             let keys: Vec<String> = asked.iter().map(|(_, value)| key(value)).collect();
-            let rows = entity::Entity::find()
+            let mut query = entity::Entity::find()
                 .filter(entity::Column::TenantId.eq(&self.tenant))
                 .filter(entity::Column::Source.eq(source))
-                .filter(entity::Column::ValueSha256.is_in(keys))
-                .filter(entity::Column::ExpiresAt.gt(millis(now)))
-                .all(self.conn)
-                .await?;
-            for row in rows {
+                .filter(entity::Column::ValueSha256.is_in(keys));
+            if let Some(now) = holds_at {
+                query = query.filter(entity::Column::ExpiresAt.gt(millis(now)));
+            }
+            for row in query.all(self.conn).await? {
                 // a row of an older form is as good as none
                 let Ok(mut answer) = serde_json::from_value::<SourceAnswer>(row.answer) else {
                     continue;

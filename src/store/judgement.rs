@@ -190,7 +190,8 @@ pub struct Judgement {
     pub id: AssessmentId,
     /// What was judged.
     pub submission: SubmissionId,
-    /// Why: `report`, `sources`, `hunt`, or `analyst` where a person decided.
+    /// Why: `report`, `sources` (one that owed its answer gave it), `hunt` (something
+    /// has become known since), or `analyst` where a person decided.
     pub cause: String,
     /// The engine's verdict.
     pub verdict: Verdict,

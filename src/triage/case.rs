@@ -16,6 +16,7 @@ use crate::{
         job::{Lease, NewJob},
         judgement::{Judgement, PolicyRow},
         report::Report,
+        sighting::Sighting,
         submission::Submission,
     },
 };
@@ -60,6 +61,8 @@ pub(super) struct Case<'a> {
     pub mailbox: Option<MailboxRef>,
     /// A judgement that is to be kept with the next save, and its policy.
     pub judgement: Option<(PolicyRow, Judgement)>,
+    /// What stands in it, to be kept with the next save.
+    pub sightings: Option<Vec<Sighting>>,
 }
 
 impl<'a> Case<'a> {
@@ -81,6 +84,7 @@ impl<'a> Case<'a> {
             reports,
             mailbox: None,
             judgement: None,
+            sightings: None,
         })
     }
 
@@ -97,13 +101,13 @@ impl<'a> Case<'a> {
 
     /// Saves the submission together with a line of its timeline.
     pub(super) async fn save(&mut self, event: Option<Event>) -> Result<(), StoreError> {
-        self.save_and(event, None).await
+        self.save_and(event.into_iter().collect(), None).await
     }
 
     /// The same, and queues further work in the same transaction.
     pub(super) async fn save_and(
         &mut self,
-        event: Option<Event>,
+        events: Vec<Event>,
         job: Option<NewJob>,
     ) -> Result<(), StoreError> {
         self.submission.updated_at = self.now();
@@ -118,8 +122,13 @@ impl<'a> Case<'a> {
             rows.keep_policy(&policy).await?;
             rows.keep_judgement(&judgement).await?;
         }
+        if let Some(seen) = self.sightings.take() {
+            let reported_at = self.submission.created_at;
+            rows.keep_sightings(self.submission.id, reported_at, &seen)
+                .await?;
+        }
         rows.record(
-            event
+            events
                 .into_iter()
                 .map(|e| e.on(self.submission.id))
                 .collect(),

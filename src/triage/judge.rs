@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     config::policy::is_below,
     domain::{
-        Assessment, AssessmentId, CampaignId, Desired, EvidenceState, ReportStatus, Verdict,
-        VerdictSource,
+        Assessment, AssessmentId, CampaignId, Desired, EvidenceState, OWN_LIST, ReportStatus,
+        Verdict, VerdictSource,
     },
     enrich::{lookups::questions, merged},
     jobs::{self, JobError},
@@ -31,9 +31,9 @@ use crate::{
 
 use super::{
     case::Case,
-    findings,
+    findings, hunt, indicators,
     lookups::{self, Enrichment},
-    priority, reassess,
+    news, priority, reassess,
     role::Roles,
     thank,
 };
@@ -76,7 +76,12 @@ impl Case<'_> {
             whole,
         );
         let sender = message.parsed.author().map(|author| author.address.clone());
-        let known = Enrichment::of(self.submission.enrichment.as_ref());
+        let before = Enrichment::of(self.submission.enrichment.as_ref());
+        let known = if again {
+            lookups::renewed(app, &asked, before.clone()).await?
+        } else {
+            before.clone()
+        };
         let patience = if self.submission.assessment.is_some() {
             lookups::AFTER_VERDICT
         } else {
@@ -84,6 +89,14 @@ impl Case<'_> {
         };
         let mut known = lookups::ask(app, id, &asked, known, patience).await?;
         known.history = lookups::history(app, id, sender.as_deref()).await?;
+        // the organisation's own word, as it is now
+        known.answers.retain(|answer| answer.source != OWN_LIST);
+        known
+            .answers
+            .extend(indicators::answers(app, &asked).await?);
+        let news = news::between(&before, &known);
+        let fresh = news.fresh.filter(|_| again);
+        known.news = news.kept.filter(|_| again);
 
         let engine = force::engine(app).await?;
         let trusted = &engine.policy().trusted_authserv_ids;
@@ -104,7 +117,13 @@ impl Case<'_> {
             held_by: message.parsed.held_by.clone(),
             facts,
         };
-        self.judgement = Some(self.kept(&engine, &assessment, &recorded));
+        let cause = match (again, &fresh) {
+            (false, _) => "report",
+            (true, None) => "sources",
+            (true, Some(_)) => "hunt",
+        };
+        self.judgement = Some(self.kept(&engine, &assessment, &recorded, cause));
+        self.sightings = Some(hunt::sightings(&asked, &known.answers));
         assessment.awaited = known.awaited.keys().cloned().collect();
 
         let roles = Roles::of(&message, &app.config.organisation.domains);
@@ -118,7 +137,9 @@ impl Case<'_> {
         self.submission.fingerprint = serde_json::to_value(Fingerprint::of(&message.parsed)).ok();
         self.submission.subject = Some(message.parsed.subject.neutral(500));
         self.submission.sender = sender;
-        self.submission.assessment = Some(self.within_limits(assessment));
+        let assessment = self.within_limits(assessment);
+        let told = fresh.map(|news| self.intelligence(&news, assessment.verdict));
+        self.submission.assessment = Some(assessment);
         self.submission.enrichment = serde_json::to_value(&known).ok();
         let event = Event::new("enriched", now).with(serde_json::json!({
             "observables": all.len(),
@@ -130,7 +151,8 @@ impl Case<'_> {
         let again = (!known.awaited.is_empty() && self.lease.kind != jobs::ENRICH)
             .then(|| reassess::next_time(self.submission.created_at, now))
             .flatten();
-        self.save_and(Some(event), again.map(|at| jobs::enrich(id, at)))
+        let events = std::iter::once(event).chain(told).collect();
+        self.save_and(events, again.map(|at| jobs::enrich(id, at)))
             .await?;
         Ok(())
     }
@@ -141,6 +163,7 @@ impl Case<'_> {
         engine: &Engine,
         assessment: &Assessment,
         recorded: &Recorded,
+        cause: &str,
     ) -> (PolicyRow, Judgement) {
         let now = self.now();
         let policy = PolicyRow {
@@ -151,11 +174,6 @@ impl Case<'_> {
             created_at: now,
             trial: None,
             tried_at: None,
-        };
-        let cause = if self.lease.kind == jobs::ENRICH {
-            "sources"
-        } else {
-            "report"
         };
         let judgement = Judgement {
             id: AssessmentId::new(now),

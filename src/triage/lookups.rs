@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
-    domain::{AskedKind, EgressId, SourceAnswer, SubmissionId},
+    domain::{AskedKind, EgressId, Reputation, SourceAnswer, SubmissionId},
     enrich::{
         authenticate::{self, Delivery, Evaluated},
-        lookups::{Desk, LookupError, Question, Room, Seat, Used, room, windows},
+        lookups::{Answer, Desk, LookupError, Question, Room, Seat, Used, room, windows},
     },
     message::Person,
     store::{
@@ -30,6 +30,7 @@ use crate::{
     },
 };
 
+use super::hunt;
 use crate::policy::dissect::Dissected;
 
 /// How long a first verdict waits for the sources; what is not there by then is
@@ -55,6 +56,9 @@ pub struct Enrichment {
     /// When the sources were last asked.
     #[serde(default)]
     pub asked_at: Option<DateTime<Utc>>,
+    /// What had become known when it was last judged anew, where that was the cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub news: Option<String>,
 }
 
 impl Enrichment {
@@ -123,6 +127,38 @@ pub async fn ask(
     Ok(known)
 }
 
+/// The answers so far, each in the form in which its source gave it last: another
+/// message may have brought a newer one. Nothing is sent.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub async fn renewed(
+    app: &App,
+    questions: &[Question],
+    mut known: Enrichment,
+) -> Result<Enrichment, StoreError> {
+    let rows = app.store.read(app.tenant);
+    let asked: Vec<(AskedKind, &str)> = questions
+        .iter()
+        .map(|question| (question.kind, question.value.as_str()))
+        .collect();
+    for desk in app.sources.all() {
+        let source = desk.seat.lookup.id();
+        let mut last = rows.last_answers(source, &asked).await?;
+        for old in known.answers.iter_mut().filter(|a| a.source == source) {
+            let new = last.remove(&(old.kind, old.value.clone()));
+            let other = |new: &SourceAnswer| {
+                // rows keep milliseconds
+                new.asked_at.timestamp_millis() != old.asked_at.timestamp_millis()
+            };
+            if let Some(new) = new.filter(other) {
+                *old = new;
+            }
+        }
+    }
+    Ok(known)
+}
+
 /// What is known of the sender, as JSON for the enrichment.
 ///
 /// # Errors
@@ -157,6 +193,26 @@ struct Asking<'a> {
 struct Gap {
     why: String,
     later: bool,
+}
+
+/// An answer as it is kept.
+pub(super) fn kept(source: &str, question: &Question, answer: Answer, now: DateTime<Utc>) -> Kept {
+    let keep = answer
+        .keep
+        .clamp(TimeDelta::minutes(1), TimeDelta::days(30));
+    Kept {
+        expires_at: now + keep,
+        answer: SourceAnswer {
+            source: source.to_owned(),
+            kind: question.kind,
+            value: question.value.clone(),
+            reputation: answer.reputation,
+            words: answer.words,
+            details: answer.details,
+            asked_at: now,
+            cached: false,
+        },
+    }
 }
 
 /// A question, and the lines of the ledger it was written down in.
@@ -323,6 +379,13 @@ impl Asking<'_> {
         let rows = tx.of(self.app.tenant);
         rows.sent_out(&outcomes, now).await?;
         rows.keep_answers(&kept).await?;
+        // with the answers: what was paid for once is told to all it concerns
+        let bad: Vec<&SourceAnswer> = kept
+            .iter()
+            .map(|kept| &kept.answer)
+            .filter(|answer| answer.reputation == Reputation::Bad)
+            .collect();
+        hunt::spread(self.app, &rows, self.submission, &bad).await?;
         tx.commit().await?;
         let answers = kept.into_iter().map(|kept| kept.answer).collect();
         Ok((answers, failure))
@@ -350,22 +413,7 @@ impl Asking<'_> {
             // a question that the source cannot take is not put to it again
             later: !matches!(error, LookupError::Unfit(_)),
         })?;
-        let keep = answer
-            .keep
-            .clamp(TimeDelta::minutes(1), TimeDelta::days(30));
-        Ok(Kept {
-            expires_at: now + keep,
-            answer: SourceAnswer {
-                source: self.seat.lookup.id().to_owned(),
-                kind: question.kind,
-                value: question.value.clone(),
-                reputation: answer.reputation,
-                words: answer.words,
-                details: answer.details,
-                asked_at: now,
-                cached: false,
-            },
-        })
+        Ok(kept(self.seat.lookup.id(), question, answer, now))
     }
 
     /// Until when it is left alone.

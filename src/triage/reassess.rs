@@ -1,9 +1,11 @@
-//! Sources that owed an answer are asked again, and the message is assessed anew.
+//! Sources that owed an answer are asked again, what has become known since is taken
+//! in, and the message is assessed anew.
 //!
 //! What comes late can only make a verdict graver by itself: it starts a pull that
 //! policy allows, or calls a person. A milder assessment is noted and changes
 //! nothing that was decided; putting mail back on the word of a late source is for
-//! a person.
+//! a person. What an analyst decided is a person's to change: news of it stand in the
+//! timeline.
 
 use std::{sync::Arc, time::Duration};
 
@@ -64,6 +66,24 @@ pub(super) fn next_time(since: DateTime<Utc>, now: DateTime<Utc>) -> Option<Date
 }
 
 impl Case<'_> {
+    /// The line of the timeline by which a person sees that something has become known,
+    /// and what follows from it.
+    pub(super) fn intelligence(&self, news: &str, assessed: Verdict) -> Event {
+        let decided = self.submission.verdict;
+        let stands = if self.submission.verdict_source == Some(VerdictSource::Analyst) {
+            Some("the verdict is an analyst's, and only a person changes it")
+        } else if decided.is_some_and(|decided| gravity(assessed) < gravity(decided)) {
+            Some("it is milder than what was decided, and nothing is undone by itself")
+        } else {
+            None
+        };
+        Event::new("intelligence", self.now()).with(serde_json::json!({
+            "reason": format!("new intelligence: {news}"),
+            "assessed": assessed,
+            "stands": stands,
+        }))
+    }
+
     /// Ends the step: carries a graver verdict out, and comes back while sources
     /// still owe answers.
     async fn settle_anew(&self) -> Result<(), JobError> {
@@ -117,6 +137,11 @@ impl Case<'_> {
         rows.save_campaign(&campaign).await?;
         rows.set_campaign_verdict_on_submissions(id, verdict, VerdictSource::Policy, now)
             .await?;
+        let known = Enrichment::of(self.submission.enrichment.as_ref());
+        let reason = known.news.map_or_else(
+            || "a source answered that had owed its answer".to_owned(),
+            |news| format!("new intelligence: {news}"),
+        );
         let event = Event::new("verdict", now)
             .on(self.submission.id)
             .of(id)
@@ -125,7 +150,7 @@ impl Case<'_> {
                 "score": assessment.score,
                 "source": "policy",
                 "hold": assessment.hold_reason,
-                "reason": "a source answered that had owed its answer",
+                "reason": reason,
             }));
         rows.record(vec![event]).await?;
         if verdict == Verdict::Malicious {

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::policy::{EVIDENCE_CLASSES, Policy},
-    domain::{Signal, SourceAnswer, Verdict},
+    domain::{OWN_LIST, Reputation, Signal, SourceAnswer, Verdict},
     file::{FileKind, FileReport, NoteKind, Stop},
     message::{Border, Defect, Observable, ParsedMessage},
 };
@@ -44,6 +44,8 @@ const MOST_RELIEF: f64 = -3.5;
 const CLASS_COUNTS_FROM: f64 = 0.3;
 /// The finding that an authenticated sender is wanted: it may take off more.
 const ALLOWED: &str = "policy.allowed";
+/// The finding that a source calls something in it bad.
+const BAD: &str = "source.bad";
 /// The finding that a sender is unwanted: such mail is never closed without a person.
 const DENIED: &str = "policy.denied";
 /// Log-odds from which the model's opinion of a group is told.
@@ -166,6 +168,13 @@ fn probability(log_odds: f64) -> f64 {
     1.0 / (1.0 + (-log_odds).exp())
 }
 
+/// Whether the organisation itself calls something in it bad: such mail is never
+/// closed without a person, however harmless it looks.
+fn is_called_bad_here(case: &Case<'_>) -> bool {
+    let mut answers = case.facts.answers.iter();
+    answers.any(|answer| answer.source == OWN_LIST && answer.reputation == Reputation::Bad)
+}
+
 /// The verdict that a probability stands for, as if one rule had found nothing.
 fn conclude(
     case: &Case<'_>,
@@ -187,7 +196,8 @@ fn conclude(
         return Verdict::Malicious;
     }
     let denied = without != Some(DENIED) && case.findings.iter().any(|f| f.id == DENIED);
-    if denied || malice >= policy.suspicious_from {
+    let known_bad = without != Some(BAD) && is_called_bad_here(case);
+    if denied || known_bad || malice >= policy.suspicious_from {
         return Verdict::Suspicious;
     }
     if message.ambiguous() || unread(&case.facts.files).is_some() {

@@ -62,6 +62,9 @@ async fn the_documents_operations_are_these() {
     GET /api/v1/campaigns/{id}
     GET /api/v1/campaigns/{id}/pulls
     POST /api/v1/campaigns/{id}/restore
+    GET /api/v1/indicators
+    POST /api/v1/indicators
+    POST /api/v1/indicators/withdraw
     GET /api/v1/jobs/parked
     GET /api/v1/openapi.json
     GET /api/v1/policies

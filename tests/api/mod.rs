@@ -3,6 +3,7 @@
 mod analyst;
 mod authorization;
 mod bodies;
+mod indicators;
 mod missing;
 mod policies;
 mod reporters;

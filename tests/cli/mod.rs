@@ -2,6 +2,7 @@
 //! program is run, and what it prints is read.
 
 mod demo;
+mod indicators;
 mod models;
 
 use std::{

@@ -1,6 +1,7 @@
 //! From a click to thanks, and back: what a person would notice, judged from the
 //! simulated mailboxes.
 
+mod hunting;
 mod lookups;
 mod owners;
 mod policies;

@@ -160,6 +160,12 @@ pub trait Lookup: Send + Sync {
     /// asked that; [`Lookup::ask`] then says [`LookupError::Unfit`] and sends nothing.
     fn sends(&self, question: &Question) -> Vec<Sent>;
 
+    /// Whether it is searched here, so that a question tells nobody anything and costs
+    /// nothing: such a source is asked about what is stored, too.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// Asks once. No retries of its own; `now` is for ages of what it tells.
     ///
     /// # Errors

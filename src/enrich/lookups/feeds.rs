@@ -272,6 +272,10 @@ impl Lookup for Feed {
         Vec::new()
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     async fn ask(&self, question: &Question, now: DateTime<Utc>) -> Result<Answer, LookupError> {
         let renewed = self.refresh(now).await;
         let (entries, fetched) = {

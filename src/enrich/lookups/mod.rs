@@ -22,6 +22,7 @@ pub mod rspamd;
 mod threatfox;
 mod urlhaus;
 mod urlscan;
+mod value;
 mod virustotal;
 pub mod visit;
 mod web_risk;
@@ -44,6 +45,7 @@ pub use rdap::Rdap;
 pub use threatfox::ThreatFox;
 pub use urlhaus::Urlhaus;
 pub use urlscan::Urlscan;
+pub use value::BadValue;
 pub use virustotal::VirusTotal;
 pub use web_risk::WebRisk;
 

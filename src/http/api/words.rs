@@ -56,6 +56,10 @@ words! {
     }
     /// Why a copy is a target.
     RoleWord, crate::domain::PullRole { Reported, Copy, Forward }
+    /// What a value is of which the organisation says something.
+    IndicatorKindWord, crate::domain::AskedKind { Url, Host, Domain, Ip, Sha256, Email }
+    /// How the organisation sees a value.
+    IndicatorReputationWord, crate::domain::Reputation { Bad, Doubtful, Good }
     /// A mail platform.
     ProviderWord, crate::domain::Provider { Graph, Gmail }
 }

@@ -85,6 +85,7 @@ fn line(event: &Event, again: bool, names: &Names, now: DateTime<Utc>) -> Line {
         "enriched" => ("", "Observables extracted"),
         "assessed" => ("", "Assessed"),
         "verdict" => ("verdict", "Verdict"),
+        "intelligence" => ("alert", "New intelligence"),
         "held" => ("alert", "Held for review"),
         "search_started" => ("", "Search for copies started"),
         "searched" => ("", "Mailboxes searched"),

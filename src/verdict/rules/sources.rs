@@ -1,7 +1,8 @@
 //! Evidence class `reputation`: what sources outside say.
 //!
 //! One source can be wrong or be fed: alone it weighs less than condemning needs,
-//! and as one class it never decides.
+//! and as one class it never decides. What the organisation itself calls bad weighs no
+//! more than that, but it is never closed without a person.
 
 use std::collections::BTreeSet;
 

@@ -312,3 +312,33 @@ fn a_pull_may_be_left_to_a_person_by_confidence_evidence_and_exposure() {
     let off = policy(&format!("automatic_pull = false\n{list}"));
     assert!(!judge(NEWS, &known(Some(3)), &off).may_pull);
 }
+
+#[test]
+fn what_the_organisation_calls_bad_is_never_closed_and_alone_never_pulled() {
+    let lunch = "From: Bob <bob@partner.example>\r\nTo: ann@northwind.example\r\nSubject: Re: minutes of the meeting\r\nIn-Reply-To: <1@c.example>\r\n\r\nThanks for the minutes, I have added the two points that we spoke about on Tuesday.\r\n";
+    let said_by = |source: &str, reputation| Facts {
+        answers: vec![SourceAnswer {
+            source: source.into(),
+            kind: crate::domain::AskedKind::Domain,
+            value: "partner.example".into(),
+            reputation,
+            words: "told by the national CERT".into(),
+            details: std::collections::BTreeMap::new(),
+            asked_at: facts().now,
+            cached: true,
+        }],
+        ..facts()
+    };
+    let judged = |source, reputation| {
+        let facts = said_by(source, reputation);
+        judge(lunch, &facts, &Policy::default())
+    };
+    use crate::domain::Reputation::{Bad, Doubtful};
+    let own = judged("own_list", Bad);
+    assert_eq!(own.verdict, Verdict::Suspicious, "{own:#?}");
+    assert!(!own.may_pull);
+    let other = judged("urlhaus", Bad);
+    assert!((own.score - other.score).abs() < 1e-9, "it weighs no more");
+    assert_eq!(other.verdict, Verdict::Benign);
+    assert_eq!(judged("own_list", Doubtful).verdict, Verdict::Benign);
+}
