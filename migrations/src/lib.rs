@@ -10,6 +10,7 @@ mod m20261122_000001_first;
 mod m20261122_000002_tries;
 mod m20261122_000003_lookups;
 mod m20261123_000004_judgements;
+mod m20261123_000007_names;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_tries::Migration),
             Box::new(m20261122_000003_lookups::Migration),
             Box::new(m20261123_000004_judgements::Migration),
+            Box::new(m20261123_000007_names::Migration),
         ]
     }
 }

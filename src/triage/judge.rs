@@ -80,7 +80,8 @@ impl Case<'_> {
             lookups::BEFORE_VERDICT
         };
         let mut known = lookups::ask(app, id, &asked, known, patience).await?;
-        known.history = lookups::history(app, id, sender.as_deref()).await?;
+        let of_sender = lookups::known_of(app, id, message.parsed.author()).await?;
+        known.history = of_sender.kept();
 
         let engine = force::engine(app).await?;
         let trusted = &engine.policy().trusted_authserv_ids;
@@ -92,6 +93,8 @@ impl Case<'_> {
             now,
             files: message.files.clone(),
             answers: known.answers.clone(),
+            correspondent: of_sender.correspondent(),
+            namesakes: of_sender.namesakes,
             ..verdict::Facts::default()
         };
         let mut assessment = engine.assess(&message.parsed, &all, &facts);

@@ -2,6 +2,7 @@
 //! simulated mailboxes.
 
 mod lookups;
+mod names;
 mod owners;
 mod policies;
 mod races;
