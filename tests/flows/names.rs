@@ -3,7 +3,10 @@
 use unhook::{
     domain::Verdict,
     sim::Organisation,
-    store::{PageRequest, submission::SubmissionFilter},
+    store::{
+        PageRequest,
+        submission::{Submission, SubmissionFilter},
+    },
     triage::overturn,
 };
 
@@ -25,6 +28,13 @@ fn mail(name: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+async fn submissions(stage: &Stage) -> Vec<Submission> {
+    let rows = stage.app.store.read(stage.app.tenant);
+    let filter = SubmissionFilter::default();
+    let found = rows.submissions(&filter, &PageRequest::first(10)).await;
+    found.expect("read").items
+}
+
 /// Signals of the first submission, after one report of the mail.
 async fn signals(backend: Backend, name: &str) -> Option<Vec<String>> {
     let sim = tenant(20, 6, Some(mail(name)));
@@ -35,13 +45,7 @@ async fn signals(backend: Backend, name: &str) -> Option<Vec<String>> {
     let first = click(&reporters[0], sim.tenant_id());
     stage.desk.accept(first).await.expect("accepted");
     stage.drain().await;
-    let rows = stage.app.store.read(stage.app.tenant);
-    let all = |_: ()| async {
-        let filter = SubmissionFilter::default();
-        let found = rows.submissions(&filter, &PageRequest::first(10)).await;
-        found.expect("read").items
-    };
-    let submission = all(()).await.remove(0);
+    let submission = submissions(&stage).await.remove(0);
     let assessment = submission.assessment.clone().expect("assessed");
     assert!(
         assessment
@@ -65,7 +69,7 @@ async fn signals(backend: Backend, name: &str) -> Option<Vec<String>> {
     let second = click(&reporters[1], sim.tenant_id());
     stage.desk.accept(second).await.expect("accepted");
     stage.drain().await;
-    let later = all(()).await;
+    let later = submissions(&stage).await;
     let later = later.iter().find(|one| one.id != submission.id);
     let later = later
         .and_then(|one| one.assessment.as_ref())

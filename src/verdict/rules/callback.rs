@@ -14,7 +14,14 @@ const NEAR: usize = 14;
 const MOST_FILES: usize = 10;
 /// Characters of a text that are looked through.
 const MOST_TEXT: usize = 20_000;
-const CALL: [&str; 26] = [
+const CALL: [&str; 33] = [
+    "contact",
+    "support",
+    "reach",
+    "kontaktieren",
+    "contacter",
+    "contactar",
+    "contattare",
     "call",
     "calling",
     "dial",
@@ -79,7 +86,13 @@ const CHARGE: [&str; 34] = [
     "bestelling",
 ];
 /// Words of who would not have it.
-const DISPUTE: [&str; 33] = [
+const DISPUTE: [&str; 39] = [
+    "unexpected",
+    "not recognize",
+    "not recognise",
+    "don t recognize",
+    "don t want to continue",
+    "do not want to continue",
     "cancel",
     "cancellation",
     "cancelation",
@@ -192,7 +205,7 @@ fn asks_to_call(words: &[String], numbers: &HashSet<String>) -> bool {
     false
 }
 
-/// Whether a sum of money is named: `$ 399.99`, `399,99 EUR`.
+/// Whether a sum of money is named: `$ 399`, `399,99 EUR`, `399.99`.
 fn has_amount(text: &str) -> bool {
     let spaced: String = text
         .chars()
@@ -219,8 +232,18 @@ fn has_amount(text: &str) -> bool {
             .iter()
             .any(|known| word.eq_ignore_ascii_case(known))
     };
-    words.windows(2).any(|pair| match pair {
-        [one, other] => (number(one) && currency(other)) || (currency(one) && number(other)),
-        _ => false,
-    })
+    let cents = |word: &&str| {
+        let word = word.trim_matches(|c: char| ",.;:()*".contains(c));
+        let parts = word.rsplit_once(['.', ',']);
+        // a decimal stands for a sum with two digits behind it; `1.10.25` is a day
+        number(&word)
+            && parts.is_some_and(|(whole, cents)| {
+                cents.len() == 2 && !whole.is_empty() && !whole.contains('.')
+            })
+    };
+    words.iter().any(|word| cents(word))
+        || words.windows(2).any(|pair| match pair {
+            [one, other] => (number(one) && currency(other)) || (currency(one) && number(other)),
+            _ => false,
+        })
 }

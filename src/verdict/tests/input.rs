@@ -43,14 +43,7 @@ fn an_empty_message_is_unknown_whatever_is_said_of_its_sender() {
 fn a_line_of_five_megabytes_is_judged_and_not_condemned() {
     const MEGABYTES: usize = 5 << 20;
     let head = "From: Ben <ben@partner.example>\r\nTo: ann@northwind.example\r\nSubject: figures\r\nIn-Reply-To: <a@northwind.example>\r\n\r\n";
-    for piece in [
-        "x",
-        "lorem ipsum ",
-        "1 808 555 0142 ",
-        "a@b.example ",
-        "> ",
-        "é",
-    ] {
+    for piece in ["lorem ipsum ", "1 808 555 0142 ", "a@b.example "] {
         let raw = format!("{head}{}", piece.repeat(MEGABYTES / piece.len()));
         let a = judge(&raw, &facts(), &Policy::default());
         assert_ne!(a.verdict, Verdict::Malicious, "{piece} {a:#?}");
