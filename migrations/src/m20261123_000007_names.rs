@@ -27,7 +27,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let column = Table::alter()
             .table("mailbox")
-            .add_column(&mut string_null("name_key"))
+            .add_column(string_null("name_key"))
             .to_owned();
         manager.alter_table(column).await?;
         for (name, table, columns) in INDEXES {

@@ -498,7 +498,7 @@ fn a_charge_and_a_number_to_call_about_it_are_a_callback() {
     assert_eq!(signal(&a, "lure.callback").class, "language");
     let german = "Ihr Abonnement wurde verlängert, 399,99 EUR werden abgebucht. Zum Stornieren rufen Sie uns an: +49 30 901820145. Sie können jederzeit anrufen.";
     assert!(has(&found(&mail(german), &facts()), "lure.callback"));
-    let contact = "Renewal notice. Total amount 445.15, billed today. If you wish to cancel your subscription, contact customer support: 1 888-555-0163.";
+    let contact = "Renewal notice. Total amount 445.15, billed today. If you wish to cancel your subscription, contact customer support at 1 888-555-0163 today.";
     assert!(has(&found(&mail(contact), &facts()), "lure.callback"));
     let dated = contact.replace("445.15", "of 1.10.25");
     assert!(!has(&found(&mail(&dated), &facts()), "lure.callback"));
