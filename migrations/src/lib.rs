@@ -12,6 +12,7 @@ mod m20261122_000003_lookups;
 mod m20261123_000004_judgements;
 mod m20261123_000005_reporters;
 mod m20261123_000006_hunting;
+mod m20261123_000007_names;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000004_judgements::Migration),
             Box::new(m20261123_000005_reporters::Migration),
             Box::new(m20261123_000006_hunting::Migration),
+            Box::new(m20261123_000007_names::Migration),
         ]
     }
 }

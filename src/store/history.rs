@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, FromQueryResult,
-    QueryFilter as _, QuerySelect as _, sea_query::Func,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::Func,
 };
 
 use super::{Scope, StoreError, instant, submission::entity};
-use crate::domain::{SubmissionId, Verdict};
+use crate::domain::{SubmissionId, Verdict, VerdictSource};
 
 /// What is known of a sender from earlier reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -22,11 +22,23 @@ pub struct SenderHistory {
     pub last_reported_at: Option<DateTime<Utc>>,
     /// How many of them have which verdict, worst first.
     pub verdicts: Vec<(Verdict, i64)>,
+    /// How many an analyst decided to be benign or bulk.
+    pub cleared: i64,
+    /// How many an analyst decided to be malicious; no more than the last twenty.
+    pub condemned: i64,
+    /// As many of those whose sender the own border had proven.
+    pub condemned_proven: i64,
 }
+
+/// Messages that are looked into for whether their sender was proven.
+const MOST_CONDEMNED: u64 = 20;
+/// The rule that says so.
+const PROVEN: &str = "auth.proven";
 
 #[derive(FromQueryResult)]
 struct Row {
     verdict: Option<String>,
+    source: Option<String>,
     messages: i64,
     reports: Option<i64>,
     first: Option<i64>,
@@ -48,6 +60,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         let rows = entity::Entity::find()
             .select_only()
             .column(entity::Column::Verdict)
+            .column_as(entity::Column::VerdictSource, "source")
             .column_as(entity::Column::Id.count(), "messages")
             .expr_as(reports, "reports")
             .column_as(entity::Column::CreatedAt.min(), "first")
@@ -56,6 +69,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .filter(entity::Column::Sender.eq(sender))
             .filter(entity::Column::Id.lt(before.to_string()))
             .group_by(entity::Column::Verdict)
+            .group_by(entity::Column::VerdictSource)
             .into_model::<Row>()
             .all(self.conn)
             .await?;
@@ -72,13 +86,61 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             if history.last_reported_at < last {
                 history.last_reported_at = last;
             }
-            if let Some(verdict) = row.verdict.and_then(|v| v.parse().ok()) {
-                history.verdicts.push((verdict, row.messages));
+            let Some(verdict) = row.verdict.and_then(|v| v.parse().ok()) else {
+                continue;
+            };
+            let by_analyst = row.source.as_deref() == Some(VerdictSource::Analyst.as_str());
+            if by_analyst && matches!(verdict, Verdict::Benign | Verdict::Bulk) {
+                history.cleared += row.messages;
             }
+            match history.verdicts.iter_mut().find(|(v, _)| *v == verdict) {
+                Some((_, messages)) => *messages += row.messages,
+                None => history.verdicts.push((verdict, row.messages)),
+            }
+        }
+        if history
+            .verdicts
+            .iter()
+            .any(|(v, _)| *v == Verdict::Malicious)
+        {
+            self.condemned(sender, before, &mut history).await?;
         }
         history
             .verdicts
             .sort_by_key(|(verdict, _)| Verdict::ALL.iter().position(|v| v == verdict));
         Ok(history)
+    }
+
+    async fn condemned(
+        &self,
+        sender: &str,
+        before: SubmissionId,
+        history: &mut SenderHistory,
+    ) -> Result<(), StoreError> {
+        let assessments: Vec<Option<serde_json::Value>> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Assessment)
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Sender.eq(sender))
+            .filter(entity::Column::Id.lt(before.to_string()))
+            .filter(entity::Column::Verdict.eq(Verdict::Malicious.to_string()))
+            .filter(entity::Column::VerdictSource.eq(VerdictSource::Analyst.as_str()))
+            .order_by_desc(entity::Column::Id)
+            .limit(MOST_CONDEMNED)
+            .into_tuple()
+            .all(self.conn)
+            .await?;
+        for assessment in assessments {
+            let proven = assessment
+                .as_ref()
+                .and_then(|kept| kept.get("signals")?.as_array())
+                .is_some_and(|signals| {
+                    let mut ids = signals.iter().filter_map(|signal| signal.get("id"));
+                    ids.any(|id| id == PROVEN)
+                });
+            history.condemned += 1;
+            history.condemned_proven += i64::from(proven);
+        }
+        Ok(())
     }
 }

@@ -12,6 +12,9 @@ use sea_orm::{
 use super::{Scope, StoreError, instant, millis, parse};
 use crate::domain::{MailboxAddress, MailboxRef, Provider};
 
+/// People of one name whose addresses are read.
+const MOST_NAMESAKES: u64 = 20;
+
 mod entity {
     use sea_orm::entity::prelude::*;
 
@@ -28,6 +31,7 @@ mod entity {
         pub display_name: Option<String>,
         pub subject: Option<String>,
         pub seen_at: i64,
+        pub name_key: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -84,6 +88,8 @@ pub struct NewMailbox {
     pub aliases: Vec<MailboxAddress>,
     /// Name shown in the directory.
     pub display_name: Option<String>,
+    /// That name in a form that can be compared; the caller's.
+    pub name_key: Option<String>,
     /// Entra object id or Google user id.
     pub subject: Option<String>,
 }
@@ -129,6 +135,36 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .one(self.conn)
             .await?;
         row.as_ref().map(mailbox_of).transpose()
+    }
+
+    /// Every address of the people whose name has this key, of at most twenty.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn addresses_of_name(&self, name_key: &str) -> Result<Vec<String>, StoreError> {
+        let people = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::NameKey.eq(name_key))
+            .order_by_asc(entity::Column::Provider)
+            .order_by_asc(entity::Column::MailboxKey)
+            .limit(MOST_NAMESAKES)
+            .all(self.conn)
+            .await?;
+        let mut found = Vec::new();
+        for person in people {
+            let known = address::Entity::find()
+                .filter(address::Column::TenantId.eq(&self.tenant))
+                .filter(address::Column::Provider.eq(&person.provider))
+                .filter(address::Column::MailboxKey.eq(&person.mailbox_key))
+                .order_by_asc(address::Column::Address)
+                .all(self.conn)
+                .await?;
+            found.push(person.address);
+            found.extend(known.into_iter().map(|row| row.address));
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
     }
 
     /// Mailboxes in key order, those after `after` (provider, key).
@@ -237,6 +273,7 @@ impl Scope<'_, DatabaseTransaction> {
                 display_name: Set(entry.display_name.clone()),
                 subject: Set(entry.subject.clone()),
                 seen_at: Set(millis(now)),
+                name_key: Set(entry.name_key.clone()),
             });
             entity::Entity::insert_many(rows)
                 .on_conflict(
@@ -250,6 +287,7 @@ impl Scope<'_, DatabaseTransaction> {
                         entity::Column::DisplayName,
                         entity::Column::Subject,
                         entity::Column::SeenAt,
+                        entity::Column::NameKey,
                     ])
                     .to_owned(),
                 )

@@ -17,6 +17,7 @@ use crate::{
     store::{
         PageRequest, Rows, StoreError, job::Lease, mailbox::NewMailbox, remediation::Remediation,
     },
+    verdict,
 };
 
 /// How often the directory is read.
@@ -228,6 +229,10 @@ fn kept(entry: MailboxEntry) -> NewMailbox {
     NewMailbox {
         mailbox: entry.mailbox,
         aliases: entry.aliases,
+        name_key: entry
+            .display_name
+            .as_deref()
+            .and_then(verdict::name_key_of_directory),
         display_name: entry.display_name,
         subject: entry.subject,
     }

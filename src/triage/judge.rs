@@ -88,7 +88,8 @@ impl Case<'_> {
             lookups::BEFORE_VERDICT
         };
         let mut known = lookups::ask(app, id, &asked, known, patience).await?;
-        known.history = lookups::history(app, id, sender.as_deref()).await?;
+        let of_sender = lookups::known_of(app, id, message.parsed.author()).await?;
+        known.history = of_sender.kept();
         // the organisation's own word, as it is now
         known.answers.retain(|answer| answer.source != OWN_LIST);
         known
@@ -109,6 +110,8 @@ impl Case<'_> {
             files: message.files.clone(),
             people: Some(self.people(&message.parsed)),
             answers: known.answers.clone(),
+            correspondent: of_sender.correspondent(),
+            namesakes: of_sender.namesakes,
             ..verdict::Facts::default()
         };
         let mut assessment = engine.assess(&message.parsed, &all, &facts);

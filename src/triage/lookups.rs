@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
-    domain::{AskedKind, EgressId, Reputation, SourceAnswer, SubmissionId},
+    domain::{AskedKind, EgressId, Reputation, SourceAnswer, SubmissionId, Verdict},
     enrich::{
         authenticate::{self, Delivery, Evaluated},
         lookups::{Answer, Desk, LookupError, Question, Room, Seat, Used, room, windows},
@@ -28,6 +28,7 @@ use crate::{
         egress::{Egress, Outcome},
         history::SenderHistory,
     },
+    verdict::{Correspondent, name_key},
 };
 
 use super::hunt;
@@ -159,21 +160,60 @@ pub async fn renewed(
     Ok(known)
 }
 
-/// What is known of the sender, as JSON for the enrichment.
+/// What the organisation itself knows of a sender.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// What was reported of the address before.
+    pub history: Option<SenderHistory>,
+    /// Addresses of the people in the directory who bear the sender's name.
+    pub namesakes: Vec<String>,
+}
+
+impl Known {
+    /// The history as JSON for the enrichment.
+    pub fn kept(&self) -> Option<serde_json::Value> {
+        serde_json::to_value(self.history.as_ref()?).ok()
+    }
+
+    /// The history as the rules read it.
+    pub fn correspondent(&self) -> Option<Correspondent> {
+        let history = self.history.as_ref()?;
+        let number = |count: i64| u64::try_from(count).unwrap_or_default();
+        let malicious = history.verdicts.iter();
+        let malicious = malicious.filter(|(verdict, _)| *verdict == Verdict::Malicious);
+        Some(Correspondent {
+            cleared: number(history.cleared),
+            malicious: number(malicious.map(|(_, count)| *count).sum()),
+            condemned: number(history.condemned),
+            condemned_proven: number(history.condemned_proven),
+        })
+    }
+}
+
+/// What is known of the sender: earlier reports of the address, and who in the
+/// directory bears the name.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
-pub async fn history(
+pub(super) async fn known_of(
     app: &App,
     submission: SubmissionId,
-    sender: Option<&str>,
-) -> Result<Option<serde_json::Value>, StoreError> {
+    sender: Option<&Person>,
+) -> Result<Known, StoreError> {
     let Some(sender) = sender else {
-        return Ok(None);
+        return Ok(Known::default());
     };
     let rows = app.store.read(app.tenant);
-    let history: SenderHistory = rows.history_of_sender(sender, submission).await?;
-    Ok(serde_json::to_value(history).ok())
+    let history = rows.history_of_sender(&sender.address, submission).await?;
+    let name = sender.name.as_ref().map_or("", |name| name.exposed());
+    let namesakes = match name_key(name) {
+        Some(key) => rows.addresses_of_name(&key).await?,
+        None => Vec::new(),
+    };
+    Ok(Known {
+        history: Some(history),
+        namesakes,
+    })
 }
 
 fn shown(time: DateTime<Utc>) -> String {

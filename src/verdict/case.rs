@@ -59,6 +59,10 @@ pub(super) struct Case<'m> {
     pub text: String,
     pub word_count: usize,
     pub lures: Vec<lure::Hits>,
+    /// Of the frauds that are weighed beside the model; see [`lure::fraud`].
+    pub frauds: Vec<&'static lure::fraud::Fraud>,
+    /// Everything that was found to look up, those of files included.
+    pub observables: &'m [Observable],
     pub ways: Vec<Way<'m>>,
     /// Words mixing alphabets that look alike.
     pub disguised: Vec<String>,
@@ -167,6 +171,8 @@ impl<'m> Case<'m> {
             subject: padded(&subject),
             word_count: text.len(),
             lures: lure::hits(&all),
+            frauds: lure::fraud::told(&all),
+            observables,
             text: padded(&text),
             ways,
             disguised,
@@ -198,6 +204,11 @@ impl<'m> Case<'m> {
     /// A stranger's text fit to stand in evidence.
     pub fn shown(text: &str) -> String {
         Untrusted::new(text).neutral(80)
+    }
+
+    /// Whether a rule has found something.
+    pub fn has(&self, id: &str) -> bool {
+        self.findings.iter().any(|finding| finding.id == id)
     }
 
     /// Whether a registrable domain is one of the organisation's.

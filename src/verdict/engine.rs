@@ -148,7 +148,7 @@ impl Engine {
     ) -> Case<'m> {
         let mut case = Case::new(message, observables, facts);
         rules::run(&mut case);
-        rules::of_organisation(&mut case, &self.policy);
+        rules::beside_model(&mut case, &self.policy);
         case
     }
 

@@ -1,5 +1,7 @@
 //! Kinds of domains that a sender need not own.
 
+use crate::message::{Person, registrable};
+
 /// Mailbox providers anyone can use, by their registrable label.
 const FREEMAIL: [&str; 40] = [
     "gmail",
@@ -193,6 +195,11 @@ fn under(host: &str, domains: &[&str]) -> bool {
 pub(super) fn is_freemail(domain: &str) -> bool {
     let label = domain.split('.').next().unwrap_or_default();
     FREEMAIL.contains(&label)
+}
+
+/// Whether a person's address is at such a provider.
+pub(super) fn is_freemail_address(person: &Person) -> bool {
+    is_freemail(&registrable(person.domain()))
 }
 
 /// Whether a host shortens or redirects links for anyone.

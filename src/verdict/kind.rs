@@ -48,7 +48,10 @@ pub(super) fn of(case: &Case<'_>, observables: &[Observable]) -> Option<Kind> {
 
 fn spoken_for(id: &str) -> Option<Kind> {
     Some(match id {
-        "file.html" | "file.password_form" | "file.qr_code" => Kind::Credential,
+        "file.html" | "file.password_form" | "file.qr_code" | "file.qr_credential" => {
+            Kind::Credential
+        }
+        "lure.callback" => Kind::Callback,
         "file.archive" | "file.calendar" | "file.document" => return None,
         "link.download" => Kind::Malware,
         id if id.starts_with("file.") => Kind::Malware,
@@ -64,7 +67,11 @@ fn spoken_for(id: &str) -> Option<Kind> {
             || id.starts_with("lure.request")
             || id.starts_with("lure.money_talk")
             || id.starts_with("lure.prize")
+            || id.starts_with("fraud.")
+            || id.starts_with("sender.person_name")
             || id == "sender.vip_name"
+            || id == "sender.reply_lookalike"
+            || id == "thread.lookalike_party"
             || id == "sender.reply_freemail" =>
         {
             Kind::Fraud
@@ -81,6 +88,7 @@ fn spoken_for(id: &str) -> Option<Kind> {
             || id.starts_with("sender.org_")
             || id.starts_with("form.")
             || id == "link.login_path"
+            || id == "link.new_domain_login"
             || id == "sender.desk_name" =>
         {
             Kind::Credential

@@ -18,6 +18,7 @@ mod kind;
 mod lookalike;
 mod lure;
 pub mod model;
+mod names;
 mod own;
 mod rules;
 mod weights;
@@ -34,9 +35,10 @@ use crate::{
 use case::Case;
 pub use engine::Engine;
 use model::{Class, Features, Group, Opinion};
+pub use names::{name_key, name_key_of_directory};
 
 /// Version of the rules and weights; changes with either.
-pub const RULES_VERSION: &str = "2026.11-2";
+pub const RULES_VERSION: &str = "2026.11-3";
 
 /// The most that marks of ordinary mail can take off the score, log-odds.
 const MOST_RELIEF: f64 = -3.5;
@@ -79,6 +81,29 @@ pub struct Facts {
     pub answers: Vec<SourceAnswer>,
     /// The organisation's own mail servers, whose `Received` lines are believed.
     pub border: Border,
+    /// Addresses of the people in the directory who bear the author's name exactly
+    /// (see [`name_key`]), small letters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namesakes: Vec<String>,
+    /// What became of earlier reports of the author's address; `None` when that is
+    /// unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correspondent: Option<Correspondent>,
+}
+
+/// How earlier messages of one address were judged in this organisation. An address
+/// can be forged: what was said of it holds for its owner only where both messages
+/// were proven.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correspondent {
+    /// Decided to be benign or bulk by an analyst.
+    pub cleared: u64,
+    /// Judged malicious, by whomever.
+    pub malicious: u64,
+    /// Decided to be malicious by an analyst.
+    pub condemned: u64,
+    /// As many of those whose sender the own border had proven.
+    pub condemned_proven: u64,
 }
 
 /// What the statistical model sees of a message: its features and the rules that find
@@ -119,10 +144,20 @@ fn beside_model(id: &str) -> bool {
         || id.starts_with("own.")
         || id.contains(".org_")
         || id.contains(".vip_")
+        || id.starts_with("fraud.")
+        || id.starts_with("sender.person_name")
+        || id.contains(".new_domain")
         || (id.starts_with("file.") && !measured.contains(&id))
         || matches!(
             id,
-            "link.shows_own" | "sender.own_domain_unproven" | "form.password"
+            "form.password"
+                | "link.shows_own"
+                | "lure.callback"
+                | "sender.known"
+                | "sender.own_domain_unproven"
+                | "sender.reply_lookalike"
+                | "sender.was_malicious"
+                | "thread.lookalike_party"
         )
 }
 
@@ -223,11 +258,16 @@ fn conclude(
 
 /// The evidence class of a rule, by the first part of its id.
 fn class(id: &str) -> &'static str {
+    match id {
+        "sender.was_malicious" => return "reputation",
+        "thread.lookalike_party" => return "sender",
+        _ => {}
+    }
     match id.split('.').next().unwrap_or_default() {
         "auth" => "authentication",
         "sender" => "sender",
         "link" => "links",
-        "lure" | "subject" | "sales" => "language",
+        "lure" | "subject" | "sales" | "fraud" => "language",
         "file" => "attachments",
         "source" | "policy" => "reputation",
         _ => "structure",

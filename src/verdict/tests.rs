@@ -5,6 +5,8 @@ use crate::{
     message::{Limits, parse},
 };
 
+mod beside;
+mod input;
 mod organisation;
 
 const DEMO: &str = "Authentication-Results: mx.northwind.example; spf=softfail smtp.mailfrom=northwlnd-support.example; dkim=none; dmarc=fail header.from=northwlnd-support.example\r\nFrom: \"Northwind IT Helpdesk\" <helpdesk@northwlnd-support.example>\r\nTo: ann@northwind.example\r\nSubject: Action required: your mailbox password expires today\r\nDate: Mon, 16 Nov 2026 08:00:00 +0000\r\nMessage-ID: <p1@northwlnd-support.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Dear colleague,</p><p>your mailbox password expires today. To keep your current password and to go on receiving mail, sign in at the portal within 24 hours.</p><p><a href=\"https://login.northwlnd-support.example/session/verify?id=7f3a\">https://portal.northwind.example/</a></p><p>Northwind IT Helpdesk</p>\r\n";

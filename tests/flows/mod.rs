@@ -3,6 +3,7 @@
 
 mod hunting;
 mod lookups;
+mod names;
 mod owners;
 mod policies;
 mod priority;

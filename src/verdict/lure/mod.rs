@@ -6,6 +6,7 @@
 //! address of it.
 
 mod credentials;
+pub(super) mod fraud;
 mod payment;
 mod pretext;
 mod sales;
@@ -49,31 +50,30 @@ pub(super) struct Hits {
     pub first: Option<&'static str>,
 }
 
-/// A phrase by its first word: purpose, number of the phrase, its other words.
+/// A phrase by its first word: list, number of the phrase, its other words.
 type Index = HashMap<&'static str, Vec<(usize, usize, Vec<&'static str>)>>;
 
-static INDEX: LazyLock<Index> = LazyLock::new(|| {
+static INDEX: LazyLock<Index> = LazyLock::new(|| index(purposes().map(|lure| lure.phrases)));
+
+fn index(lists: impl Iterator<Item = &'static [&'static str]>) -> Index {
     let mut index = Index::new();
-    for (purpose, lure) in purposes().enumerate() {
-        for (number, phrase) in lure.phrases.iter().enumerate() {
+    for (list, phrases) in lists.enumerate() {
+        for (number, phrase) in phrases.iter().enumerate() {
             let mut words = phrase.split(' ');
             if let Some(first) = words.next() {
-                index
-                    .entry(first)
-                    .or_default()
-                    .push((purpose, number, words.collect()));
+                let entry = index.entry(first).or_default();
+                entry.push((list, number, words.collect()));
             }
         }
     }
     index
-});
+}
 
-/// What a text in words holds of every purpose, in the order of the tables. One
-/// pass over the words; scripts without spaces are searched as they stand.
-pub(super) fn hits(words: &[String]) -> Vec<Hits> {
-    let mut seen: HashSet<(usize, usize)> = HashSet::new();
+/// Which phrases of an index a text in words holds: list and number of each.
+fn search(index: &Index, words: &[String]) -> HashSet<(usize, usize)> {
+    let mut seen = HashSet::new();
     for (at, word) in words.iter().enumerate() {
-        for (purpose, number, rest) in INDEX.get(word.as_str()).into_iter().flatten() {
+        for (list, number, rest) in index.get(word.as_str()).into_iter().flatten() {
             let follows = words
                 .iter()
                 .skip(at + 1)
@@ -81,10 +81,17 @@ pub(super) fn hits(words: &[String]) -> Vec<Hits> {
                 .take(rest.len())
                 .eq(rest.iter().copied());
             if follows {
-                seen.insert((*purpose, *number));
+                seen.insert((*list, *number));
             }
         }
     }
+    seen
+}
+
+/// What a text in words holds of every purpose, in the order of the tables. One
+/// pass over the words; scripts without spaces are searched as they stand.
+pub(super) fn hits(words: &[String]) -> Vec<Hits> {
+    let seen = search(&INDEX, words);
     let unspaced: String = words
         .iter()
         .filter(|word| !word.is_ascii())

@@ -1,9 +1,23 @@
 //! Evidence class `attachments`: what taking the files apart has shown.
 
 use crate::{
-    file::{FileKind, FileReport, NoteKind},
+    file::{FileKind, FileReport, Note, NoteKind},
     verdict::case::Case,
 };
+
+/// Calls of macros that fetch something from elsewhere.
+const FETCHING: [&str; 10] = [
+    "urldownloadtofile",
+    "downloadstring",
+    "downloadfile",
+    "downloaddata",
+    "invoke-webrequest",
+    "start-bitstransfer",
+    "bitsadmin",
+    "msxml2.xmlhttp",
+    "msxml2.serverxmlhttp",
+    "winhttp.winhttprequest",
+];
 
 pub(super) fn run(case: &mut Case<'_>) {
     let facts = case.facts;
@@ -34,6 +48,10 @@ fn notes(case: &mut Case<'_>, file: &FileReport) {
             NoteKind::MacroAutoexec if has(NoteKind::MacroSuspicious) => (
                 "file.macro_runs",
                 format!("a macro that runs by itself and reaches out: {detail}"),
+            ),
+            NoteKind::MacroSuspicious if !has(NoteKind::MacroAutoexec) && fetches(note) => (
+                "file.macro_download",
+                format!("a macro that fetches something from elsewhere: {detail}"),
             ),
             NoteKind::HtmlSmuggling => (
                 "file.smuggling",
@@ -72,6 +90,11 @@ fn notes(case: &mut Case<'_>, file: &FileReport) {
         };
         case.find(id, &file.place, words);
     }
+}
+
+fn fetches(note: &Note) -> bool {
+    let call = note.detail.exposed().to_ascii_lowercase();
+    FETCHING.iter().any(|known| call.contains(known))
 }
 
 /// A program, script or shortcut that lies inside another file.

@@ -167,10 +167,7 @@ fn shape(case: &Case<'_>, way: &Way<'_>, foreign: bool, note: &mut impl FnMut(&'
     if !foreign {
         return;
     }
-    if LOGIN_WORDS
-        .iter()
-        .any(|word| path.split(['/', '-', '_', '.']).any(|part| part == *word))
-    {
+    if speaks_of_login(&path) {
         note("link.login_path", "a path that speaks of signing in");
     }
     let query = url.query().unwrap_or_default().to_ascii_lowercase();
@@ -205,6 +202,12 @@ fn shape(case: &Case<'_>, way: &Way<'_>, foreign: bool, note: &mut impl FnMut(&'
     {
         note("link.download", "downloads a program or an archive");
     }
+}
+
+/// Whether a path, in small letters, is that of a form for passwords by its words.
+pub(super) fn speaks_of_login(path: &str) -> bool {
+    path.split(['/', '-', '_', '.'])
+        .any(|part| LOGIN_WORDS.contains(&part))
 }
 
 /// Whether a link names a recipient, openly or as base64.

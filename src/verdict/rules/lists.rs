@@ -13,7 +13,8 @@ const PLACE: &str = "header:From";
 /// What a wanted sender takes off, log-odds.
 const WANTED: f64 = -10.0;
 
-pub(super) fn run(case: &mut Case<'_>, policy: &Policy) {
+/// Senders that the organisation wants or does not want.
+pub(super) fn senders(case: &mut Case<'_>, policy: &Policy) {
     let Some(author) = case.author else {
         return;
     };
@@ -37,11 +38,15 @@ pub(super) fn run(case: &mut Case<'_>, policy: &Policy) {
             // neither does it vouch for what is dangerous or known as bad
             let harmful = case.findings.iter().find(|finding| {
                 finding.id.starts_with("source.bad")
+                    || finding.id.starts_with("fraud.")
                     || (finding.id.starts_with("file.") && finding.weight() >= 1.0)
                     // a mailbox that was taken over proves its sender, too
                     || matches!(
                         finding.id.as_ref(),
-                        "link.org_lookalike" | "link.shows_own" | "form.password"
+                        "link.org_lookalike"
+                            | "link.shows_own"
+                            | "link.new_domain_login"
+                            | "form.password"
                     )
             });
             let (weight, but) = harmful.map_or((WANTED, String::new()), |finding| {
@@ -66,6 +71,14 @@ pub(super) fn run(case: &mut Case<'_>, policy: &Policy) {
             );
         }
     }
+}
+
+/// People whose names are borrowed, as the policy names them.
+pub(super) fn people(case: &mut Case<'_>, policy: &Policy) {
+    let Some(author) = case.author else {
+        return;
+    };
+    let address = author.address.as_str();
     for vip in &policy.vips {
         let own = vip.addresses.iter().any(|own| own == address);
         let name = folded(&vip.name, &mut Vec::new());
