@@ -241,7 +241,7 @@ fn has_amount(text: &str) -> bool {
                 cents.len() == 2 && !whole.is_empty() && !whole.contains('.')
             })
     };
-    words.iter().any(|word| cents(word))
+    words.iter().any(cents)
         || words.windows(2).any(|pair| match pair {
             [one, other] => (number(one) && currency(other)) || (currency(one) && number(other)),
             _ => false,
