@@ -71,13 +71,17 @@ pub async fn dissect(
     .await
 }
 
-async fn apart<T: Send + 'static>(
+/// Does work that a stranger's text can make long on a thread of its own.
+///
+/// # Errors
+/// When that thread fell.
+pub async fn apart<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, JobError> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| JobError::Retry {
-            reason: "the message could not be taken apart".to_owned(),
+            reason: "the message could not be taken apart or judged".to_owned(),
             after: None,
             counts: true,
         })

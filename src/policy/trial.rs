@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    dissect::apart,
     force::{ForceError, build, engine},
     record::{again, decided},
 };
@@ -18,6 +19,7 @@ use crate::{
     domain::{Assessment, SubmissionId, Verdict},
     jobs::{self, JobError, Work},
     store::job::Lease,
+    verdict::Engine,
 };
 
 /// Rows read at once.
@@ -208,8 +210,17 @@ pub async fn trial(
                 continue;
             };
             let analyst = decided(app, judgement.submission).await?;
-            let old = before.assess(&again.message, &again.observables, &again.facts);
-            let new = after.assess(&again.message, &again.observables, &again.facts);
+            let (one, other) = (Arc::clone(&before), Arc::clone(&after));
+            let both = apart(move || {
+                let by = |engine: &Engine| {
+                    engine.assess(&again.message, &again.observables, &again.facts)
+                };
+                (by(&one), by(&other))
+            });
+            let Ok((old, new)) = both.await else {
+                trial.left_out += 1;
+                continue;
+            };
             trial.messages += 1;
             trial.decided += usize::from(analyst.is_some());
             trial.before.count(&old, analyst);

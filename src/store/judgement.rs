@@ -1,7 +1,7 @@
 //! What judged and why: policies, models, what is in force, and every assessment with
 //! the facts it rested on. Nothing here is ever changed or deleted but a policy's trial.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::OnConflict,
@@ -104,6 +104,8 @@ mod assessment {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// What two decisions lie apart at least: identities are ordered by milliseconds.
+const MOMENT: TimeDelta = TimeDelta::milliseconds(1);
 /// The cause of a row that a person's decision made; no engine can make it again.
 const BY_ANALYST: &str = "analyst";
 
@@ -437,18 +439,21 @@ impl Scope<'_, DatabaseTransaction> {
         Ok(())
     }
 
-    /// Puts something into force.
+    /// Puts something into force; by its identity it stands behind all that was before,
+    /// whichever clock that was written by.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn put_into_force(&self, f: &InForce) -> Result<(), StoreError> {
+        let latest = self.in_force().await?.map(|latest| latest.since);
+        let since = latest.map_or(f.since, |latest| f.since.max(latest + MOMENT));
         let row = in_force::ActiveModel {
-            id: Set(f.id.to_string()),
+            id: Set(InForceId::new(since).to_string()),
             tenant_id: Set(self.tenant.clone()),
             policy_version: Set(f.policy_version.clone()),
             model_version: Set(f.model_version.clone()),
             decided_by: Set(f.decided_by.clone()),
-            since: Set(millis(f.since)),
+            since: Set(millis(since)),
         };
         in_force::Entity::insert(row)
             .exec_without_returning(self.conn)

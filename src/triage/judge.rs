@@ -1,6 +1,6 @@
 //! Enrich, assess, and settle: by policy where it may, else by an analyst.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
@@ -15,7 +15,7 @@ use crate::{
     jobs::{self, JobError},
     message::{Fingerprint, ParsedMessage, Recipients},
     policy::{
-        dissect::{border, dissect},
+        dissect::{apart, border, dissect},
         force,
         record::Recorded,
     },
@@ -114,7 +114,12 @@ impl Case<'_> {
             namesakes: of_sender.namesakes,
             ..verdict::Facts::default()
         };
-        let mut assessment = engine.assess(&message.parsed, &all, &facts);
+        let judging = Arc::clone(&engine);
+        let (mut assessment, message, all, facts) = apart(move || {
+            let assessment = judging.assess(&message.parsed, &all, &facts);
+            (assessment, message, all, facts)
+        })
+        .await?;
         let recorded = Recorded {
             message: name,
             held_by: message.parsed.held_by.clone(),

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::policy::{EVIDENCE_CLASSES, Policy},
-    domain::{OWN_LIST, Reputation, Signal, SourceAnswer, Verdict},
+    domain::{Reputation, Signal, SourceAnswer, Verdict},
     file::{FileKind, FileReport, NoteKind, Stop},
     message::{Border, Defect, Observable, ParsedMessage},
 };
@@ -203,11 +203,13 @@ fn probability(log_odds: f64) -> f64 {
     1.0 / (1.0 + (-log_odds).exp())
 }
 
-/// Whether the organisation itself calls something in it bad: such mail is never
-/// closed without a person, however harmless it looks.
-fn is_called_bad_here(case: &Case<'_>) -> bool {
+/// Whether the organisation itself or a source that speaks of harm calls something in it
+/// bad: such mail is never closed without a person, however harmless it looks. Blocklists
+/// and spam filters speak of unwanted mail as well: they only weigh.
+fn is_called_bad(case: &Case<'_>) -> bool {
+    let of_spam = |source: &str| source.starts_with("dnsbl_") || source == "rspamd";
     let mut answers = case.facts.answers.iter();
-    answers.any(|answer| answer.source == OWN_LIST && answer.reputation == Reputation::Bad)
+    answers.any(|answer| answer.reputation == Reputation::Bad && !of_spam(&answer.source))
 }
 
 /// The verdict that a probability stands for, as if one rule had found nothing.
@@ -231,7 +233,7 @@ fn conclude(
         return Verdict::Malicious;
     }
     let denied = without != Some(DENIED) && case.findings.iter().any(|f| f.id == DENIED);
-    let known_bad = without != Some(BAD) && is_called_bad_here(case);
+    let known_bad = without != Some(BAD) && is_called_bad(case);
     if denied || known_bad || malice >= policy.suspicious_from {
         return Verdict::Suspicious;
     }

@@ -314,7 +314,7 @@ fn a_pull_may_be_left_to_a_person_by_confidence_evidence_and_exposure() {
 }
 
 #[test]
-fn what_the_organisation_calls_bad_is_never_closed_and_alone_never_pulled() {
+fn what_is_called_bad_is_never_closed_and_alone_never_pulled() {
     let lunch = "From: Bob <bob@partner.example>\r\nTo: ann@northwind.example\r\nSubject: Re: minutes of the meeting\r\nIn-Reply-To: <1@c.example>\r\n\r\nThanks for the minutes, I have added the two points that we spoke about on Tuesday.\r\n";
     let said_by = |source: &str, reputation| Facts {
         answers: vec![SourceAnswer {
@@ -339,6 +339,7 @@ fn what_the_organisation_calls_bad_is_never_closed_and_alone_never_pulled() {
     assert!(!own.may_pull);
     let other = judged("urlhaus", Bad);
     assert!((own.score - other.score).abs() < 1e-9, "it weighs no more");
-    assert_eq!(other.verdict, Verdict::Benign);
+    assert_eq!(other.verdict, Verdict::Suspicious);
+    assert_eq!(judged("dnsbl_zen", Bad).verdict, Verdict::Benign);
     assert_eq!(judged("own_list", Doubtful).verdict, Verdict::Benign);
 }
