@@ -13,6 +13,7 @@ mod m20261123_000004_judgements;
 mod m20261123_000005_reporters;
 mod m20261123_000006_hunting;
 mod m20261123_000007_names;
+mod m20261123_000008_order;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000005_reporters::Migration),
             Box::new(m20261123_000006_hunting::Migration),
             Box::new(m20261123_000007_names::Migration),
+            Box::new(m20261123_000008_order::Migration),
         ]
     }
 }

@@ -47,7 +47,12 @@ fn read(file: Option<&Path>) -> anyhow::Result<Policy> {
     };
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("{} cannot be read", file.display()))?;
-    Policy::from_toml(&text).with_context(|| format!("{} is refused", file.display()))
+    let refused = || format!("{} is refused", file.display());
+    let policy = Policy::from_toml(&text).with_context(refused)?;
+    Ok(policy::ready(policy)
+        .with_context(refused)?
+        .policy()
+        .clone())
 }
 
 /// 0 when every input was read, 1 when not or when there was none.

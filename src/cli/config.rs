@@ -33,7 +33,7 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Init { out, .. } if out.as_os_str() == "-" => print!("{EXAMPLE}"),
+        Command::Init { out, .. } if out.as_os_str() == "-" => put!("{EXAMPLE}"),
         Command::Init { out, force } => {
             let mut options = OpenOptions::new();
             options.write(true).truncate(true);
@@ -50,7 +50,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
                 }
             })?;
             file.write_all(EXAMPLE.as_bytes())?;
-            println!(
+            say!(
                 "{} written; fill it in, then: unhook doctor --config {0}",
                 out.display()
             );
@@ -61,11 +61,11 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
             // rules are compiled, and tried on their own tests
             policy::ready(config.policy.clone())?;
             match &file.config {
-                Some(path) => println!("{} is in order.", path.display()),
+                Some(path) => say!("{} is in order.", path.display()),
                 None if Path::new(DEFAULT_FILE).exists() => {
-                    println!("{DEFAULT_FILE} is in order.");
+                    say!("{DEFAULT_FILE} is in order.");
                 }
-                None => println!(
+                None => say!(
                     "There is no {DEFAULT_FILE} here: these are the defaults and the environment."
                 ),
             }
@@ -75,7 +75,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
                 ("reporters.entra", config.reporters.entra.is_some()),
                 ("reporters.google", config.reporters.google.is_some()),
             ] {
-                println!("  {section}: {}", if set { "set" } else { "not set" });
+                say!("  {section}: {}", if set { "set" } else { "not set" });
             }
         }
     }

@@ -119,7 +119,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let kept = add(&app, new, &operator()).await?;
             tell(&kept, app.clock.now(), options.json)?;
             if !options.json {
-                println!("what is stored is looked through by the running service");
+                say!("what is stored is looked through by the running service");
             }
         }
         Command::List { all, json, file } => list(&app(&file).await?, all, json).await?,
@@ -143,23 +143,23 @@ async fn list(app: &App, all: bool, json: bool) -> anyhow::Result<()> {
             if json {
                 shown.push(object(one, now));
             } else {
-                println!("{}", line(one, now));
+                say!("{}", line(one, now));
             }
         }
         let Some(next) = found.next else { break };
         page.after = Some(next);
     }
     if json {
-        println!("{}", serde_json::to_string_pretty(&shown)?);
+        say!("{}", serde_json::to_string_pretty(&shown)?);
     }
     Ok(())
 }
 
 fn tell(one: &Indicator, now: DateTime<Utc>, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(&object(one, now))?);
+        say!("{}", serde_json::to_string_pretty(&object(one, now))?);
     } else {
-        println!("{}", line(one, now));
+        say!("{}", line(one, now));
     }
     Ok(())
 }

@@ -87,7 +87,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
             if !done {
                 bail!("{id} is no key that is in force");
             }
-            println!("{id} is revoked.");
+            say!("{id} is revoked.");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -122,7 +122,7 @@ async fn create(new: Create) -> anyhow::Result<()> {
         row.scopes,
         row.expires_at.to_rfc3339_opts(SecondsFormat::Secs, true)
     );
-    println!("{}", key.secret.expose_secret());
+    say!("{}", key.secret.expose_secret());
     Ok(())
 }
 
@@ -140,9 +140,11 @@ async fn list(file: &ConfigFile) -> anyhow::Result<()> {
             None => "in force",
         };
         let until = key.expires_at.to_rfc3339_opts(SecondsFormat::Secs, true);
-        println!(
+        say!(
             "{}  {state:8}  until {until}  {}  {}",
-            key.id, key.scopes, key.name
+            key.id,
+            key.scopes,
+            key.name
         );
     }
     store.close().await?;

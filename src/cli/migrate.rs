@@ -16,9 +16,9 @@ pub(super) async fn run(file: &ConfigFile) -> anyhow::Result<ExitCode> {
         .map_err(StartError::Store)?;
     store.migrate().await.map_err(StartError::Store)?;
     for name in &pending {
-        println!("applied {name}");
+        say!("applied {name}");
     }
-    println!("The database is up to date ({}).", store.backend_name());
+    say!("The database is up to date ({}).", store.backend_name());
     store.close().await?;
     Ok(ExitCode::SUCCESS)
 }

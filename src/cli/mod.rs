@@ -1,6 +1,23 @@
 //! The command line: one file a subcommand. What a command prints goes to
 //! standard output; logs and errors go to standard error.
 
+/// Writes a line of the answer. Whoever reads it may have seen enough, as `head` does:
+/// that is no error.
+macro_rules! say {
+    ($($word:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($word)*);
+    }};
+}
+
+/// The same without the end of the line.
+macro_rules! put {
+    ($($word:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stdout(), $($word)*);
+    }};
+}
+
 mod analyze;
 mod config;
 #[cfg(feature = "sim")]

@@ -114,7 +114,7 @@ fn train(options: &TrainOptions) -> anyhow::Result<ExitCode> {
     let file = train_on(&corpus, &options.says)?;
     fs::write(&options.out, &file)
         .with_context(|| format!("{} cannot be written", options.out.display()))?;
-    println!(
+    say!(
         "{}: {:.1} MB, trained on {} messages",
         options.out.display(),
         file.len() as f64 / 1e6,
@@ -150,22 +150,25 @@ async fn learn(options: &TrainOptions) -> anyhow::Result<ExitCode> {
             share.high * 100.0
         )
     };
-    println!(
+    say!(
         "model {version}, of {} messages of the collection and {} decisions of analysts",
-        found.collection, found.history
+        found.collection,
+        found.history
     );
-    println!("{:<52}{:>24}{:>24}", "", "in force", "new");
-    println!(
+    say!("{:<52}{:>24}{:>24}", "", "in force", "new");
+    say!(
         "{:<52}{:>24.3}{:>24.3}",
-        "logarithmic loss on the history, held back", found.loss_before, found.loss_after
+        "logarithmic loss on the history, held back",
+        found.loss_before,
+        found.loss_after
     );
-    println!(
+    say!(
         "{:<52}{:>24}{:>24}",
         "as the analysts decided",
         percent(&found.right_before),
         percent(&found.right_after)
     );
-    println!(
+    say!(
         "{:<52}{:>24}{:>24}",
         "recall at 99.5 % specificity on the collection",
         percent(&found.recall_before),
@@ -176,7 +179,7 @@ async fn learn(options: &TrainOptions) -> anyhow::Result<ExitCode> {
     } else {
         "kept, not put into force"
     };
-    println!("{done}: {}", found.why);
+    say!("{done}: {}", found.why);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -234,6 +237,6 @@ fn evaluate(options: &EvaluateOptions) -> anyhow::Result<ExitCode> {
                 .with_context(|| format!("{} cannot be written", path.display()))?;
         }
     }
-    println!("{}", if options.json { &json } else { &text });
+    say!("{}", if options.json { &json } else { &text });
     Ok(ExitCode::SUCCESS)
 }

@@ -65,8 +65,8 @@ pub(super) struct TestOptions {
     #[arg(long)]
     note: Option<String>,
     /// Messages, the newest first
-    #[arg(long, default_value_t = 10_000)]
-    last: usize,
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    last: u32,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -135,22 +135,30 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Show { which, file } => {
             let app = app(&file).await?;
-            let engine = match which.as_deref() {
+            let engine = match which.as_deref().map(|which| {
+                // as `activate` names it
+                match which {
+                    "configuration" => app.judging.configured().version(),
+                    version => version,
+                }
+            }) {
                 None => force::engine(&app).await?,
                 some => std::sync::Arc::new(force::build(&app, some, None).await?),
             };
-            println!("# policy {}", engine.version());
-            print!("{}", engine.policy().to_toml());
+            say!("# policy {}", engine.version());
+            put!("{}", engine.policy().to_toml());
         }
         Command::List(file) => list(&app(&file).await?).await?,
         Command::Test(options) => test(&options).await?,
         Command::Activate { which, file } => {
             let app = app(&file).await?;
             let version = Some(which.as_str()).filter(|version| *version != "configuration");
+            let before = force::engine(&app).await?;
             force::activate(&app, version, &operator()).await?;
-            println!(
-                "policy {} is in force",
-                force::engine(&app).await?.version()
+            say!(
+                "policy {} is in force; to go back: unhook policy activate {}",
+                force::engine(&app).await?.version(),
+                before.version()
             );
         }
         Command::Agreement(options) => compare(&options).await?,
@@ -171,7 +179,7 @@ async fn list(app: &App) -> anyhow::Result<()> {
         let tried = row
             .tried_at
             .map_or_else(|| "not tested".to_owned(), |at| format!("tested {at:.0}"));
-        println!(
+        say!(
             "{here} {}  {:.0}  {}  {tried}  {}",
             row.version,
             row.created_at,
@@ -180,7 +188,7 @@ async fn list(app: &App) -> anyhow::Result<()> {
         );
     }
     for decision in rows.ever_in_force(50).await? {
-        println!(
+        say!(
             "in force since {:.0}: policy {}, model {}, by {}",
             decision.since,
             decision
@@ -212,13 +220,14 @@ async fn test(options: &TestOptions) -> anyhow::Result<()> {
     bar.set_style(ProgressStyle::with_template(
         "judged: {pos} messages, {elapsed}",
     )?);
-    let result = trial(&app, &version, options.last, |count| {
+    let most = usize::try_from(options.last).unwrap_or(usize::MAX);
+    let result = trial(&app, &version, most, |count| {
         bar.set_position(count as u64);
     })
     .await?;
     bar.finish_and_clear();
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&result)?);
+        say!("{}", serde_json::to_string_pretty(&result)?);
     } else {
         tell(&result);
     }
@@ -226,14 +235,18 @@ async fn test(options: &TestOptions) -> anyhow::Result<()> {
 }
 
 fn tell(trial: &Trial) {
-    println!(
+    say!(
         "policy {} against {}, over {} messages ({} decided by analysts, {} left out)\n",
-        trial.after_version, trial.before_version, trial.messages, trial.decided, trial.left_out
+        trial.after_version,
+        trial.before_version,
+        trial.messages,
+        trial.decided,
+        trial.left_out
     );
     let (before, after) = (&trial.before, &trial.after);
-    println!("{:<44}{:>10}{:>10}", "", "in force", "proposed");
+    say!("{:<44}{:>10}{:>10}", "", "in force", "proposed");
     let row = |what: &str, before: usize, after: usize| {
-        println!("{what:<44}{before:>10}{after:>10}");
+        say!("{what:<44}{before:>10}{after:>10}");
     };
     row("pulled without a person", before.pulled, after.pulled);
     row("left to a person", before.asked, after.asked);
@@ -248,17 +261,21 @@ fn tell(trial: &Trial) {
         before.wrongly_closed,
         after.wrongly_closed,
     );
-    println!("\n{} treated otherwise", trial.changed);
+    say!("\n{} treated otherwise", trial.changed);
     for change in &trial.changes {
         let analyst = change
             .analyst
             .map_or_else(String::new, |said| format!(" (an analyst: {said})"));
-        println!(
-            "  {}  {} -> {}{analyst}",
-            change.submission, change.before, change.after
+        say!(
+            "  {}  {} ({}) -> {} ({}){analyst}",
+            change.submission,
+            change.before,
+            change.was.words(),
+            change.after,
+            change.becomes.words()
         );
     }
-    println!(
+    say!(
         "\nrecorded; to put it into force: unhook policy activate {}",
         trial.after_version
     );
@@ -273,12 +290,14 @@ async fn compare(options: &AgreementOptions) -> anyhow::Result<()> {
     };
     let found = agreement(&app, since, accepted).await?;
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&found)?);
+        say!("{}", serde_json::to_string_pretty(&found)?);
         return Ok(());
     }
-    println!(
-        "{} messages judged in {} days, {} decided by analysts\n",
-        found.judged, options.days, found.decided
+    say!(
+        "{} messages judged in {} days by the policy and model in force, {} of them decided by analysts\n",
+        found.judged,
+        options.days,
+        found.decided
     );
     for row in &found.rows {
         let share = &row.agreed;
@@ -293,7 +312,7 @@ async fn compare(options: &AgreementOptions) -> anyhow::Result<()> {
                 share.all
             )
         };
-        println!(
+        say!(
             "{:<11} agreed {figures:<34} {}: {}",
             row.said.to_string(),
             if row.go { "go" } else { "no-go" },
@@ -331,10 +350,10 @@ fn thresholds(options: &ThresholdOptions) -> anyhow::Result<()> {
         },
     );
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&found)?);
+        say!("{}", serde_json::to_string_pretty(&found)?);
         return Ok(());
     }
-    println!("# from {} messages that were held back", found.messages);
+    say!("# from {} messages that were held back", found.messages);
     let side = |share: &crate::learn::figures::Share| {
         format!(
             "{:.2} % [{:.2}-{:.2}] of {}",
@@ -345,21 +364,21 @@ fn thresholds(options: &ThresholdOptions) -> anyhow::Result<()> {
         )
     };
     match found.malicious_from {
-        Some(at) => println!(
+        Some(at) => say!(
             "malicious_from = {at:.3}   # harmless among those above: {}, expected at your share {:.2} %",
             side(&found.pulled_harmless),
             found.expected_false_pulls * 100.0
         ),
-        None => println!("# no threshold keeps false pulls so rare: set automatic_pull = false"),
+        None => say!("# no threshold keeps false pulls so rare: set automatic_pull = false"),
     }
     match found.suspicious_from {
-        Some(at) => println!(
+        Some(at) => say!(
             "suspicious_from = {at:.3}  # malicious among those below: {}, expected at your share {:.2} %",
             side(&found.closed_malicious),
             found.expected_false_closes * 100.0
         ),
-        None => println!("# no threshold keeps false closes so rare: let analysts see everything"),
+        None => say!("# no threshold keeps false closes so rare: let analysts see everything"),
     }
-    println!("# settled without a person: {:.1} %", found.settled * 100.0);
+    say!("# settled without a person: {:.1} %", found.settled * 100.0);
     Ok(())
 }

@@ -34,9 +34,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let app = app(&file).await?;
     let found = replay(&app, submission).await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&found)?);
+        say!("{}", serde_json::to_string_pretty(&found)?);
     } else {
-        println!(
+        say!(
             "{}: judged {} at {} by policy {}, model {}, rules {}",
             found.assessment,
             found.recorded,
@@ -46,14 +46,16 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
             found.rules_version
         );
         if found.same {
-            println!(
+            say!(
                 "replayed: the same {} bytes came out",
                 found.replayed_bytes.len()
             );
         } else {
-            println!(
+            say!(
                 "replayed: DIFFERENT, {} came out\nrecorded: {}\nreplayed: {}",
-                found.replayed, found.recorded_bytes, found.replayed_bytes
+                found.replayed,
+                found.recorded_bytes,
+                found.replayed_bytes
             );
         }
     }

@@ -69,19 +69,26 @@ pub struct Policy {
     pub max_age_days: u32,
     /// Servers whose `Authentication-Results` are believed: the own border. `"*"`
     /// believes the topmost, an empty name one without a server's name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trusted_authserv_ids: Vec<String>,
     /// What happens with a verdict; see [`ActionRule`]. Empty: malicious mail is pulled,
     /// suspicious and unknown mail waits for a person, all other is settled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<ActionRule>,
     /// People whose names strangers like to borrow.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub vips: Vec<Vip>,
     /// Senders whose authenticated mail is wanted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<Listed>,
     /// Senders whose mail is not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deny: Vec<Listed>,
     /// Rules of one's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<OwnRule>,
     /// Phishing exercises, and how they are told from the real thing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub simulations: Vec<Exercise>,
 }
 
@@ -146,7 +153,7 @@ impl Policy {
         Ok(policy)
     }
 
-    /// The policy as a file; of one that was checked, see [`Policy::written`].
+    /// The policy as a file, without the lists that are empty; of one that was checked, see [`Policy::written`].
     #[must_use]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_default()

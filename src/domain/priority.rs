@@ -8,7 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Waiting for so long doubles a case's priority.
-pub const DOUBLES_EVERY: TimeDelta = TimeDelta::hours(4);
+pub const DOUBLES_EVERY: TimeDelta = TimeDelta::hours(24);
+/// Doublings that are shown at most; the order goes on.
+const MOST_DOUBLINGS: f64 = 20.0;
 /// What a person whose name is often borrowed among those who got it counts.
 const FOR_VIP: f64 = 2.0;
 /// What a link or a file that can still do harm counts.
@@ -33,8 +35,10 @@ pub struct Stakes {
     pub vip: bool,
     /// Whether it carries a link or a file that speaks against it.
     pub payload: bool,
-    /// Since when it waits.
+    /// Since when it waits for a person, or would have, had it been left open.
     pub since: DateTime<Utc>,
+    /// Whether it waits.
+    pub waiting: bool,
 }
 
 /// One reason of a priority.
@@ -52,11 +56,31 @@ fn odds(probability: f64) -> f64 {
 }
 
 impl Stakes {
-    /// Probability of malice with the reporters' record.
+    /// Of a message that is not judged yet.
     #[must_use]
-    pub fn probability(&self) -> f64 {
+    pub const fn unknown(since: DateTime<Utc>) -> Self {
+        Self {
+            malice: 0.5,
+            lean: 0.0,
+            people: 1,
+            vip: false,
+            payload: false,
+            since,
+            waiting: true,
+        }
+    }
+
+    /// Probability of malice as judged, which is what is shown: what somebody's record
+    /// adds would tell the record.
+    #[must_use]
+    pub const fn probability(&self) -> f64 {
+        self.malice.max(LEAST)
+    }
+
+    /// The same with the reporters' record, by which cases are ordered.
+    fn leaned(&self) -> f64 {
         let lean = self.lean.clamp(-MOST_LEAN, MOST_LEAN);
-        1.0 / (1.0 + (-odds(self.malice.max(LEAST)) - lean).exp())
+        1.0 / (1.0 + (-odds(self.probability()) - lean).exp())
     }
 
     /// How much is exposed; 1 is one person, no payload.
@@ -70,20 +94,22 @@ impl Stakes {
 
     fn waited(&self, now: DateTime<Utc>) -> f64 {
         let waited = (now - self.since).num_seconds().max(0) as f64;
-        (waited / DOUBLES_EVERY.num_seconds() as f64).exp2()
+        (waited / DOUBLES_EVERY.num_seconds() as f64)
+            .min(MOST_DOUBLINGS)
+            .exp2()
     }
 
-    /// The priority at a time.
+    /// The priority at a time, as it is shown.
     #[must_use]
     pub fn priority(&self, now: DateTime<Utc>) -> f64 {
         self.probability() * self.exposure() * self.waited(now)
     }
 
-    /// What orders cases as their priority does, at any time: thousandths of a
-    /// doubling.
+    /// What orders cases as their priority does, at any time, with the reporters' record:
+    /// thousandths of a doubling.
     #[must_use]
     pub fn urgency(&self) -> i64 {
-        let stake = (self.probability() * self.exposure()).log2();
+        let stake = (self.leaned() * self.exposure()).log2();
         let since = self.since.timestamp_millis() as f64 / DOUBLES_EVERY.num_milliseconds() as f64;
         ((stake - since) * 1000.0).round() as i64
     }
@@ -91,18 +117,8 @@ impl Stakes {
     /// The reasons, as factors of the priority.
     #[must_use]
     pub fn factors(&self, now: DateTime<Utc>) -> Vec<Factor> {
-        let percent = |share: f64| format!("{:.0} %", share * 100.0);
-        let judged = if self.lean.abs() < 0.05 {
-            format!("malicious with {}", percent(self.malice))
-        } else {
-            format!(
-                "malicious with {}; {} by the reporters' record",
-                percent(self.malice),
-                percent(self.probability())
-            )
-        };
         let mut factors = vec![Factor {
-            words: judged,
+            words: format!("malicious with {:.0} %", self.malice * 100.0),
             times: self.probability(),
         }];
         let mut add = |words: String, times: f64| factors.push(Factor { words, times });
@@ -146,6 +162,7 @@ mod tests {
             vip: false,
             payload: false,
             since: now - waited,
+            waiting: true,
         };
         (stakes, now)
     }
@@ -154,7 +171,7 @@ mod tests {
     fn the_order_of_urgency_is_that_of_priority_at_any_time() {
         let (likely, now) = stakes(0.8, 1, TimeDelta::zero());
         let (many, _) = stakes(0.4, 64, TimeDelta::minutes(1));
-        let (old, _) = stakes(0.1, 1, TimeDelta::hours(20));
+        let (old, _) = stakes(0.1, 1, TimeDelta::hours(120));
         let (small, _) = stakes(0.0, 1, TimeDelta::minutes(5));
         let all = [&likely, &many, &old, &small];
         for later in [TimeDelta::zero(), TimeDelta::days(2)] {
@@ -176,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_factors_multiply_to_the_priority_and_say_why() {
-        let (mut one, now) = stakes(0.3, 8, TimeDelta::hours(4));
+        let (mut one, now) = stakes(0.3, 8, DOUBLES_EVERY);
         one.vip = true;
         one.payload = true;
         one.lean = 1.0;
@@ -184,13 +201,7 @@ mod tests {
         assert!((product - one.priority(now)).abs() < 1e-9);
         let words: Vec<String> = one.factors(now).into_iter().map(|f| f.words).collect();
         let said = words.join(", ");
-        for part in [
-            "reporters' record",
-            "8 people",
-            "VIP",
-            "link or a file",
-            "4 h",
-        ] {
+        for part in ["30 %", "8 people", "VIP", "link or a file", "24 h"] {
             assert!(said.contains(part), "{said}");
         }
         let doubled = one.priority(now) / one.priority(one.since);
@@ -198,13 +209,23 @@ mod tests {
     }
 
     #[test]
-    fn the_record_of_reporters_moves_a_case_only_so_far() {
-        let (mut one, _) = stakes(0.3, 1, TimeDelta::zero());
-        let alone = one.probability();
+    fn the_record_of_reporters_moves_a_case_so_far_and_is_not_shown() {
+        let (mut one, now) = stakes(0.3, 1, TimeDelta::zero());
+        let (alone, shown) = (one.urgency(), one.factors(now));
         one.lean = 50.0;
-        let most = one.probability();
-        assert!(most > alone && most < 0.7, "{most}");
+        assert!(one.urgency() > alone && one.leaned() < 0.7);
+        assert_eq!(one.factors(now), shown);
         one.lean = -50.0;
-        assert!(one.probability() < alone && one.probability() > 0.05);
+        assert!(one.urgency() < alone && one.leaned() > 0.05);
+        one.malice = 0.0;
+        assert!(one.leaned() > 0.0 && one.urgency() < alone);
+    }
+
+    #[test]
+    fn what_waits_for_years_has_a_priority_that_can_be_written() {
+        let (one, now) = stakes(1.0, u32::MAX, TimeDelta::days(4_000));
+        assert!(one.priority(now).is_finite() && one.priority(now) < 1e9);
+        let json = serde_json::to_string(&one.priority(now)).expect("json");
+        assert_ne!(json, "null");
     }
 }

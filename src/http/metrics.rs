@@ -10,10 +10,7 @@ use actix_web::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::{Problem, State};
-use crate::{
-    domain::{Observed, Verdict},
-    store::submission::SubmissionFilter,
-};
+use crate::domain::{Observed, Verdict};
 
 /// The recorder of this process; cheap to clone.
 #[derive(Clone)]
@@ -105,12 +102,10 @@ pub(super) async fn scrape(state: web::Data<State>) -> Result<HttpResponse, Prob
             rows.count_observed(observed).await?,
         );
     }
+    let counts = rows.count_by_verdict().await?;
     for verdict in Verdict::ALL {
-        let filter = SubmissionFilter {
-            verdict: Some(verdict),
-            ..SubmissionFilter::default()
-        };
-        let count = rows.count_submissions(&filter).await?;
+        let count = counts.iter().find(|(of, _)| *of == verdict);
+        let count = count.map_or(0, |(_, count)| u64::try_from(*count).unwrap_or_default());
         gauge("unhook_submissions", verdict.as_str(), count);
     }
     state.metrics.0.run_upkeep();

@@ -214,7 +214,8 @@ impl Workers {
     /// Records a failure. When even that fails the lease runs out by itself.
     async fn record(&self, lease: &Lease, error: JobError) {
         let now = self.clock.now();
-        tracing::warn!(job = %lease.job, kind = lease.kind, target = lease.target, attempts = lease.attempts, error = %error, "job did not finish");
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::warn!(job = %lease.job, kind = lease.kind, target = lease.target, attempts = lease.attempts, error = %error, cause, "job did not finish");
         let mut lease = lease.clone();
         let (retry_at, counts) = match &error {
             JobError::Retry { after, counts, .. } => {

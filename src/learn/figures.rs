@@ -347,6 +347,11 @@ pub fn recall_against_fine(all: &[Judged]) -> Share {
     .0
 }
 
+/// To five digits: a message is more than that of any collection.
+fn rounded(share: f64) -> f64 {
+    (share * 1e5).round() / 1e5
+}
+
 fn roc(all: &[Judged], other: impl Fn(Class) -> bool) -> Vec<[f64; 2]> {
     let mut marks: Vec<(f64, bool)> = all
         .iter()
@@ -365,9 +370,10 @@ fn roc(all: &[Judged], other: impl Fn(Class) -> bool) -> Vec<[f64; 2]> {
         } else {
             alarms += 1.0;
         }
-        // the left edge is what matters: it is told in full
-        if index % every == 0 || alarms / others < 0.02 || index + 1 == marks.len() {
-            points.push([alarms / others, hits / malicious]);
+        // the left edge is what matters: each of its steps is told
+        let step = !is && alarms / others < 0.02;
+        if index % every == 0 || step || index + 1 == marks.len() {
+            points.push([alarms / others, hits / malicious].map(rounded));
         }
     }
     points.dedup();

@@ -1,17 +1,20 @@
 //! How far the engine and the analysts agree: what shadow mode is for.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{force::engine, record::decided};
+use super::{
+    force::engine,
+    record::{Latest, decided},
+};
 use crate::{
-    app::App, config::policy::Mode, domain::Verdict, learn::figures::Share, store::StoreError,
+    app::App,
+    config::policy::Mode,
+    domain::Verdict,
+    learn::figures::Share,
+    store::{StoreError, judgement::Judgement},
 };
 
-/// Rows read at once.
-const PAGE: u64 = 200;
 /// Messages that an analyst has to have decided on before a class can go.
 const LEAST: usize = 50;
 
@@ -68,27 +71,21 @@ pub async fn agreement(
     since: DateTime<Utc>,
     accepted: Accepted,
 ) -> Result<Agreement, StoreError> {
-    let rows = app.store.read(app.tenant);
     let engine = engine(app).await?;
     let model = engine.model().map(|model| model.version());
-    let mut seen = BTreeSet::new();
+    let mut latest = Latest::default();
+    let mut judged = 0;
     let mut pairs: Vec<(Verdict, Verdict)> = Vec::new();
-    let mut from = None;
-    'pages: loop {
-        let page = rows.judgements(from, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        from = Some(last.id);
+    // what another policy or model said vouches for none
+    let by_this = |judgement: &Judgement| {
+        judgement.policy_version == engine.version() && judgement.model_version.as_deref() == model
+    };
+    'pages: while let Some(page) = latest.next(app, by_this).await? {
         for judgement in &page {
             if judgement.created_at < since {
                 break 'pages;
             }
-            // what another policy or model said vouches for none
-            if judgement.policy_version != engine.version()
-                || judgement.model_version.as_deref() != model
-                || !seen.insert(judgement.submission)
-            {
-                continue;
-            }
+            judged += 1;
             let decided = decided(app, judgement.submission)
                 .await?
                 .filter(|decided| !decided.needs_review());
@@ -104,7 +101,7 @@ pub async fn agreement(
         Verdict::Benign,
     ];
     Ok(Agreement {
-        judged: seen.len(),
+        judged,
         decided: pairs.len(),
         rows: settled
             .into_iter()

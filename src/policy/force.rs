@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::trial::Trial;
 use crate::{
     app::App,
     config::policy::{Policy, PolicyError},
@@ -19,6 +20,9 @@ use crate::{
         model::{BadModel, Kept, Model},
     },
 };
+
+/// Characters of a note.
+const MOST_NOTE: usize = 200;
 
 /// Why a policy or model was not kept or put into force.
 #[derive(Debug, thiserror::Error)]
@@ -95,13 +99,11 @@ pub async fn build(
     model: Option<&str>,
 ) -> Result<Engine, ForceError> {
     let configured = app.judging.configured();
-    let policy = match policy {
-        None => configured.policy().clone(),
-        Some(version) if version == configured.version() => configured.policy().clone(),
+    let kept = match policy.filter(|version| *version != configured.version()) {
+        None => None,
         Some(version) => {
             let row = app.store.read(app.tenant).policy(version).await?;
-            let row = row.ok_or_else(|| ForceError::Unknown(version.to_owned()))?;
-            Policy::from_toml(&row.content)?
+            Some(row.ok_or_else(|| ForceError::Unknown(version.to_owned()))?)
         }
     };
     let shipped = configured.model();
@@ -112,7 +114,13 @@ pub async fn build(
         }
         Some(version) => Some(Arc::new(trained(app, version).await?)),
     };
-    Ok(Engine::with_model(policy, model)?)
+    match kept {
+        None => Ok(Engine::with_model(configured.policy().clone(), model)?),
+        Some(row) => {
+            let engine = Engine::with_model(Policy::from_toml(&row.content)?, model)?;
+            Ok(engine.known_as(&row.version))
+        }
+    }
 }
 
 /// What a model's file keeps beside it.
@@ -155,6 +163,10 @@ pub async fn propose(
     note: Option<&str>,
     by: &str,
 ) -> Result<PolicyRow, ForceError> {
+    if note.is_some_and(|note| note.chars().count() > MOST_NOTE) {
+        let why = format!("is longer than {MOST_NOTE} characters");
+        return Err(PolicyError::new("note", why).into());
+    }
     let mut policy = Policy::from_toml(text)?;
     if policy.trusted_authserv_ids.is_empty() {
         let configured = app.judging.configured();
@@ -189,7 +201,10 @@ pub async fn activate(app: &App, version: Option<&str>, by: &str) -> Result<(), 
     if let Some(version) = version {
         let row = rows.policy(version).await?;
         let row = row.ok_or_else(|| ForceError::Unknown(version.to_owned()))?;
-        if row.trial.is_none() {
+        let trial: Option<Trial> = row.trial.and_then(|t| serde_json::from_value(t).ok());
+        // where there is a history, a trial that went through none of it shows nothing
+        let history = !rows.judgements(None, 1).await?.is_empty();
+        if trial.is_none_or(|trial| trial.messages == 0 && history) {
             return Err(ForceError::Untried(version.to_owned()));
         }
         build(app, Some(version), None).await?;

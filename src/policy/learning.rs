@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     force::{ForceError, engine},
-    record::again,
+    record::{Latest, again},
 };
 use crate::{
     app::App,
@@ -29,8 +29,6 @@ use crate::{
     },
 };
 
-/// Rows read at once.
-const PAGE: u64 = 200;
 /// Decisions of analysts that a comparison needs.
 const LEAST: usize = 20;
 /// Senders of theirs, by domain, that it needs.
@@ -83,18 +81,11 @@ const fn label(verdict: Verdict) -> Option<Class> {
 /// [`StoreError`] when the database fails.
 pub async fn history(app: &App, mut done: impl FnMut(usize)) -> Result<Vec<Example>, StoreError> {
     let rows = app.store.read(app.tenant);
-    let mut seen = BTreeSet::new();
+    let mut latest = Latest::default();
     let mut messages = BTreeSet::new();
     let mut examples = Vec::new();
-    let mut from = None;
-    loop {
-        let page = rows.judgements(from, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        from = Some(last.id);
+    while let Some(page) = latest.next(app, |_| true).await? {
         for judgement in &page {
-            if !seen.insert(judgement.submission) {
-                continue;
-            }
             let Some(submission) = rows.submission(judgement.submission).await? else {
                 continue;
             };

@@ -16,7 +16,7 @@ pub mod trial;
 use chrono::DateTime;
 
 use crate::{
-    config::policy::{Policy, PolicyError},
+    config::policy::{OwnRule, Policy, PolicyError},
     enrich::observables,
     message::{Limits, parse},
     verdict::{Engine, Facts},
@@ -40,6 +40,7 @@ pub fn ready(policy: Policy) -> Result<Engine, PolicyError> {
 pub fn passes_its_tests(engine: &Engine) -> Result<(), PolicyError> {
     for rule in &engine.policy().rules {
         let id = format!("own.{}", rule.name);
+        can_be_read(engine, rule, &id)?;
         for (at, test) in rule.tests.iter().enumerate() {
             let message = parse(test.message.as_bytes(), &Limits::default());
             let facts = Facts {
@@ -68,6 +69,32 @@ pub fn passes_its_tests(engine: &Engine) -> Result<(), PolicyError> {
     Ok(())
 }
 
+/// A mail in which most of what rules may read is there.
+const SAMPLE: &str = "Authentication-Results: mx.sample.example; spf=pass; dkim=pass header.d=sample.example; dmarc=pass header.from=sample.example\r\nFrom: Sample <a@sample.example>\r\nReply-To: b@sample.example\r\nTo: c@sample.example\r\nSubject: sample\r\nX-Mailer: sample\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<p>A sample with <a href=\"https://www.sample.example/path\">a link</a>.</p>\r\n";
+
+/// Refuses a rule that can find nothing in any message: one that calls what is not there
+/// or gives neither true nor false. A list that is shorter than a rule thinks, and a
+/// header field that is not there, are matters of a message and not of the rule.
+fn can_be_read(engine: &Engine, rule: &OwnRule, id: &str) -> Result<(), PolicyError> {
+    let message = parse(SAMPLE.as_bytes(), &Limits::default());
+    let facts = Facts {
+        now: DateTime::UNIX_EPOCH,
+        trusted_authserv_ids: vec!["*".to_owned()],
+        ..Facts::default()
+    };
+    let assessment = engine.assess(&message, &observables(&message), &facts);
+    let of_message = ["ndex out of bounds", "x-", "ivision by zero"];
+    let failed = assessment
+        .signals
+        .iter()
+        .find(|signal| signal.id == id && signal.weight == 0.0 && rule.weight != 0.0)
+        .filter(|signal| !of_message.iter().any(|word| signal.evidence.contains(word)));
+    failed.map_or(Ok(()), |failed| {
+        let field = format!("rules.{}.when", rule.name);
+        Err(PolicyError::new(field, failed.evidence.clone()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +104,34 @@ mod tests {
             "[[rules]]\nname = \"pay\"\nwhen = '''{when}'''\nweight = 1.5\nclass = \"language\"\nsays = \"pay\"\n[[rules.tests]]\nfinds = {finds}\nmessage = \"From: x@y.example\\r\\nSubject: payroll\\r\\n\\r\\nPlease change my direct deposit before Friday.\"\n"
         ))
         .unwrap()
+    }
+
+    #[test]
+    fn a_rule_that_can_find_nothing_is_refused_though_it_has_no_test() {
+        let rule = |when: &str| {
+            let text = format!(
+                "[[rules]]\nname = \"pay\"\nwhen = '''{when}'''\nweight = 1.5\nclass = \"language\"\nsays = \"pay\"\n"
+            );
+            ready(Policy::from_toml(&text).unwrap())
+        };
+        for broken in [
+            "message.wordz.contains('a')",
+            "message.text.foo('a')",
+            "size(links)",
+            "\"abc\"",
+            "message.text.matches('(a+')",
+        ] {
+            let said = rule(broken).expect_err(broken).to_string();
+            assert!(said.starts_with("policy.rules.pay.when"), "{said}");
+        }
+        for good in [
+            "links[3].host == 'x'",
+            "headers['x-spam'] == 'yes'",
+            "files.exists(f, f.kind == 'onenote')",
+            "answers[0].endsWith('sample.example')",
+        ] {
+            assert!(rule(good).is_ok(), "{good}: {:?}", rule(good).err());
+        }
     }
 
     #[test]

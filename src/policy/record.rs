@@ -1,12 +1,14 @@
 //! The facts a judgement rested on, as they are kept, and the message brought back to
 //! be judged again.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::dissect::dissect;
 use crate::{
     app::App,
-    domain::{SubmissionId, Verdict, VerdictSource},
+    domain::{AssessmentId, SubmissionId, Verdict, VerdictSource},
     enrich::merged,
     jobs::JobError,
     message::{Observable, ParsedMessage},
@@ -47,6 +49,38 @@ pub enum RecordError {
     /// It could not be taken apart.
     #[error("the message could not be taken apart: {0}")]
     Apart(String),
+}
+
+/// Rows read at once.
+const PAGE: u64 = 100;
+
+/// The latest judgement of every message, the newest first, read page by page.
+#[derive(Debug, Default)]
+pub struct Latest {
+    from: Option<AssessmentId>,
+    seen: BTreeSet<SubmissionId>,
+}
+
+impl Latest {
+    /// The next of them; `None` at the end. A judgement that is not `wanted` is passed
+    /// over, as if it had never been made.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn next(
+        &mut self,
+        app: &App,
+        wanted: impl Fn(&Judgement) -> bool,
+    ) -> Result<Option<Vec<Judgement>>, StoreError> {
+        let rows = app.store.read(app.tenant);
+        let mut page = rows.judgements(self.from, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(None);
+        };
+        self.from = Some(last.id);
+        page.retain(|judgement| wanted(judgement) && self.seen.insert(judgement.submission));
+        Ok(Some(page))
+    }
 }
 
 /// What an analyst decided on a submission, where one did.

@@ -1,10 +1,7 @@
 //! A policy tried on the history: every message that was judged is judged again by the
 //! engine in force and by the one that is proposed, on the facts of its day.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -12,18 +9,16 @@ use serde::{Deserialize, Serialize};
 use super::{
     dissect::apart,
     force::{ForceError, build, engine},
-    record::{again, decided},
+    record::{Latest, RecordError, again, decided},
 };
 use crate::{
     app::App,
     domain::{Assessment, SubmissionId, Verdict},
     jobs::{self, JobError, Work},
-    store::job::Lease,
+    store::{StoreError, job::Lease},
     verdict::Engine,
 };
 
-/// Rows read at once.
-const PAGE: u64 = 100;
 /// Changes that are listed.
 const LISTED: usize = 200;
 /// Messages that a trial asked for at the console or by the API goes through; the command
@@ -83,6 +78,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// In a word.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Pulled => "pulled",
+            Self::Asked => "a person asked",
+            Self::Closed => "closed",
+        }
+    }
+
     fn of(assessment: &Assessment) -> Self {
         match assessment.by_policy() {
             Verdict::Malicious => Self::Pulled,
@@ -185,29 +190,28 @@ pub async fn trial(
     let before = engine(app).await?;
     let model = before.model().map(|model| model.version().to_owned());
     let after = Arc::new(build(app, Some(version), model.as_deref()).await?);
-    let rows = app.store.read(app.tenant);
     let mut trial = Trial {
         before_version: before.version().to_owned(),
         after_version: after.version().to_owned(),
         ..Trial::default()
     };
-    let mut seen = BTreeSet::new();
-    let mut from = None;
-    'pages: loop {
-        let page = rows.judgements(from, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        from = Some(last.id);
+    // the latest judgement of a message stands for it
+    let mut latest = Latest::default();
+    'pages: while let Some(page) = latest.next(app, |_| true).await? {
         for judgement in &page {
-            if seen.len() >= most {
+            if trial.messages + trial.left_out >= most {
                 break 'pages;
             }
-            // the latest judgement of a message stands for it
-            if !seen.insert(judgement.submission) {
-                continue;
-            }
-            let Ok(again) = again(app, judgement).await else {
-                trial.left_out += 1;
-                continue;
+            let again = match again(app, judgement).await {
+                Ok(again) => again,
+                // bytes that are gone are one message; a database that is away is no result
+                Err(RecordError::Store(error)) if !matches!(error, StoreError::Blob(_)) => {
+                    return Err(error.into());
+                }
+                Err(_) => {
+                    trial.left_out += 1;
+                    continue;
+                }
             };
             let analyst = decided(app, judgement.submission).await?;
             let (one, other) = (Arc::clone(&before), Arc::clone(&after));

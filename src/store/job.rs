@@ -4,6 +4,8 @@
 //! One row a (kind, target): asking again for work that is already queued
 //! changes nothing; asking while it runs makes it run once more.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
@@ -289,6 +291,23 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         rows.into_iter().map(JobRow::of).collect()
     }
 
+    /// What the jobs of a kind that gave up were about.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn parked_targets(&self, kind: &str) -> Result<HashSet<String>, StoreError> {
+        let targets: Vec<String> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Target)
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Kind.eq(kind))
+            .filter(entity::Column::State.eq("parked"))
+            .into_tuple()
+            .all(self.conn)
+            .await?;
+        Ok(targets.into_iter().collect())
+    }
+
     /// The job of a kind about a target; `None` when there is none, or it is done.
     ///
     /// # Errors
@@ -364,7 +383,18 @@ impl Scope<'_, DatabaseTransaction> {
                     Expr::col((entity::Entity, entity::Column::State)).eq("running"),
                     Expr::col((entity::Entity, entity::Column::RunAfter)),
                 )
-                .finally(Expr::value(millis(now))),
+                // at the earlier of both times: who asks for it later does not hold it up,
+                // and who queues much work at a pace does not hurry what waits
+                .case(
+                    Expr::col((entity::Entity, entity::Column::State))
+                        .eq("ready")
+                        .and(
+                            Expr::col((entity::Entity, entity::Column::RunAfter))
+                                .lt(Expr::col(("excluded", "run_after"))),
+                        ),
+                    Expr::col((entity::Entity, entity::Column::RunAfter)),
+                )
+                .finally(Expr::col(("excluded", "run_after"))),
             )
             .to_owned(),
         );

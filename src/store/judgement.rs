@@ -109,6 +109,9 @@ const MOMENT: TimeDelta = TimeDelta::milliseconds(1);
 /// The cause of a row that a person's decision made; no engine can make it again.
 const BY_ANALYST: &str = "analyst";
 
+/// The cause of a row that something which became known later made.
+pub const HINDSIGHT: &str = "hunt";
+
 /// A person's decision, as it stands among the assessments.
 #[derive(Debug, Clone, Copy)]
 pub struct Decision<'a> {
@@ -341,7 +344,8 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         rows.into_iter().map(Judgement::of).collect()
     }
 
-    /// The engine's judgements of all submissions before one of them, the latest first.
+    /// The engine's judgements of all submissions before one of them, the latest first;
+    /// without those made with hindsight, which say nothing of how well it judges.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -352,7 +356,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     ) -> Result<Vec<Judgement>, StoreError> {
         let mut query = assessment::Entity::find()
             .filter(assessment::Column::TenantId.eq(&self.tenant))
-            .filter(assessment::Column::Cause.ne(BY_ANALYST))
+            .filter(assessment::Column::Cause.is_not_in([BY_ANALYST, HINDSIGHT]))
             .order_by_desc(assessment::Column::Id)
             .limit(most);
         if let Some(before) = before {

@@ -7,7 +7,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
     PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::{Expr, Query},
+    sea_query::{Expr, Query, SelectStatement},
 };
 
 use super::{Page, PageRequest, Scope, StoreError, batch::Batch, instant, millis, parse};
@@ -188,18 +188,41 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn count_reports_of_campaign(&self, campaign: CampaignId) -> Result<u64, StoreError> {
-        let members = Query::select()
+        let count = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::SubmissionId.in_subquery(self.members(campaign)))
+            .count(self.conn)
+            .await?;
+        Ok(count)
+    }
+
+    /// The first reports of a campaign's submissions.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn reports_of_campaign(
+        &self,
+        campaign: CampaignId,
+        most: u64,
+    ) -> Result<Vec<Report>, StoreError> {
+        let rows = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::SubmissionId.in_subquery(self.members(campaign)))
+            .order_by_asc(entity::Column::Id)
+            .limit(most)
+            .all(self.conn)
+            .await?;
+        rows.into_iter().map(report_of).collect()
+    }
+
+    /// The submissions of a campaign, for a sub-query.
+    fn members(&self, campaign: CampaignId) -> SelectStatement {
+        Query::select()
             .column("id")
             .from("submission")
             .and_where(Expr::col("tenant_id").eq(&self.tenant))
             .and_where(Expr::col("campaign_id").eq(campaign.to_string()))
-            .take();
-        let count = entity::Entity::find()
-            .filter(entity::Column::TenantId.eq(&self.tenant))
-            .filter(entity::Column::SubmissionId.in_subquery(members))
-            .count(self.conn)
-            .await?;
-        Ok(count)
+            .take()
     }
 
     /// Which of these (reporter, idempotency key) and (reporter, message key)

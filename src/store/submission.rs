@@ -7,7 +7,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
     PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::{Expr, Order, Query},
+    sea_query::{Expr, Query},
 };
 
 use super::{
@@ -368,8 +368,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(Page::cut(rows, page.limit, |s| s.id.to_string()))
     }
 
-    /// Submissions, the most urgent first; those whose stakes are not known yet come
-    /// last, newest first.
+    /// Submissions, the most urgent first.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -379,27 +378,46 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         page: &PageRequest,
     ) -> Result<Page<Submission>, StoreError> {
         use entity::Column as C;
-        let urgency = || C::Urgency.into_expr().if_null(i64::MIN);
         let mut query = self.filtered(filter);
         if let Some(ByUrgency(at, id)) = page.after.as_deref().and_then(|p| p.parse().ok()) {
             query = query.filter(
-                urgency()
+                C::Urgency
                     .lt(at)
-                    .or(urgency().eq(at).and(C::Id.lt(id.to_string()))),
+                    .or(C::Urgency.eq(at).and(C::Id.lt(id.to_string()))),
             );
         }
         let rows = query
-            .order_by(urgency(), Order::Desc)
+            .order_by_desc(C::Urgency)
             .order_by_desc(C::Id)
             .limit(page.limit + 1)
             .all(self.conn)
             .await?;
         let rows = rows
             .into_iter()
-            .map(|row| Ok((row.urgency.unwrap_or(i64::MIN), submission_of(row)?)))
+            .map(|row| Ok((row.urgency.unwrap_or_default(), submission_of(row)?)))
             .collect::<Result<Vec<_>, StoreError>>()?;
         let page = Page::cut(rows, page.limit, |(at, s)| ByUrgency(*at, s.id).to_string());
         Ok(page.map(|(_, submission)| submission))
+    }
+
+    /// How many submissions have which verdict; those without one are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn count_by_verdict(&self) -> Result<Vec<(Verdict, i64)>, StoreError> {
+        let rows: Vec<(String, i64)> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Verdict)
+            .column_as(entity::Column::Id.count(), "messages")
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Verdict.is_not_null())
+            .group_by(entity::Column::Verdict)
+            .into_tuple()
+            .all(self.conn)
+            .await?;
+        rows.into_iter()
+            .map(|(verdict, count)| Ok((parse(&verdict, "submission.verdict")?, count)))
+            .collect()
     }
 
     /// How many submissions a list would show.
@@ -458,8 +476,13 @@ impl Scope<'_, DatabaseTransaction> {
     ) -> Result<(), StoreError> {
         let rows = new
             .iter()
-            .map(|s| self.submission_row(s))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|s| {
+                Ok(entity::ActiveModel {
+                    urgency: Set(Some(Stakes::unknown(s.created_at).urgency())),
+                    ..self.submission_row(s)?
+                })
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
         if !rows.is_empty() {
             batch.add(&entity::Entity::insert_many(rows));
         }
@@ -480,6 +503,24 @@ impl Scope<'_, DatabaseTransaction> {
             .exec(self.conn)
             .await?;
         Ok(())
+    }
+
+    /// What was at stake when it was last worked out.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn stakes_of(&self, id: SubmissionId) -> Result<Option<Stakes>, StoreError> {
+        let kept: Option<Option<serde_json::Value>> = entity::Entity::find_by_id(id.to_string())
+            .select_only()
+            .column(entity::Column::Priority)
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .into_tuple()
+            .one(self.conn)
+            .await?;
+        // of an older form: as good as none
+        Ok(kept
+            .flatten()
+            .and_then(|kept| serde_json::from_value(kept).ok()))
     }
 
     /// Counts one more reporter of each.

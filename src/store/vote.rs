@@ -39,15 +39,22 @@ mod entity {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// A person who reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reporter {
+    /// `graph:…` or `gmail:…` and the mailbox's key; the identity where there is none.
+    pub key: String,
+    /// The mail domain; empty where none is known.
+    pub house: String,
+}
+
 /// A vote to keep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewVote {
-    /// Who: the primary address of the person's mailbox, or the identity.
+    /// Who; see [`Reporter::key`].
     pub person: String,
     /// What the person is counted with: the mail domain; empty where none is known.
     pub house: String,
-    /// The campaign, or the submission that belongs to none.
-    pub case_key: String,
     /// How the case ended.
     pub outcome: Verdict,
     /// How right the report was.
@@ -85,22 +92,57 @@ fn share(thousandths: i32) -> f64 {
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
-    /// Whom a report counts for: the primary address of the person's mailbox, whichever
-    /// of its addresses they are known by; the identity where there is no mailbox;
-    /// `None` for a guest.
+    /// Whom a report counts for; `None` for a guest.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn person_of(&self, report: &Report) -> Result<Option<String>, StoreError> {
+    pub async fn person_of(&self, report: &Report) -> Result<Option<Reporter>, StoreError> {
         if report.guest {
             return Ok(None);
         }
-        let Some(address) = &report.reporter_address else {
-            return Ok(Some(report.reporter.clone()));
+        self.person(&report.reporter).await.map(Some)
+    }
+
+    /// The person behind an identity: the mailbox that owns their address, so that a
+    /// person with two accounts or addresses is one, and whoever is given an address
+    /// that was another's is another.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn person(&self, identity: &str) -> Result<Reporter, StoreError> {
+        let subject = identity.rsplit(':').next().unwrap_or(identity);
+        let Some(own) = self.mailbox_by_subject(subject).await? else {
+            return Ok(Reporter {
+                key: identity.to_owned(),
+                house: String::new(),
+            });
         };
-        let mailbox = self.mailbox_by_address(address).await?;
-        let primary = mailbox.map_or_else(|| address.clone(), |mailbox| mailbox.address);
-        Ok(Some(primary.as_str().to_owned()))
+        let owner = self.mailbox_by_address(&own.address).await?.unwrap_or(own);
+        let domain = owner.address.as_str().rsplit('@').next();
+        Ok(Reporter {
+            key: format!("{}:{}", owner.provider, owner.key()),
+            house: domain.unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// The votes on a case: who, how it ended then, and when that was.
+    async fn votes_on(&self, case_key: &str) -> Result<HashMap<String, (String, i64)>, StoreError> {
+        let rows: Vec<(String, String, i64)> = entity::Entity::find()
+            .select_only()
+            .columns([
+                entity::Column::Person,
+                entity::Column::Outcome,
+                entity::Column::DecidedAt,
+            ])
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::CaseKey.eq(case_key))
+            .into_tuple()
+            .all(self.conn)
+            .await?;
+        let rows = rows.into_iter();
+        Ok(rows
+            .map(|(who, outcome, at)| (who, (outcome, at)))
+            .collect())
     }
 
     /// A person's latest votes; at most 500.
@@ -128,20 +170,22 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .collect()
     }
 
-    /// Votes since a time, by part of the organisation.
+    /// Votes from a time until another, by part of the organisation.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn votes_by_house(
         &self,
-        since: DateTime<Utc>,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
     ) -> Result<BTreeMap<String, HouseVotes>, StoreError> {
         use entity::Column as C;
         let rows: Vec<Row> = entity::Entity::find()
             .select_only()
             .columns([C::Person, C::House, C::Outcome, C::Credit, C::Weight])
             .filter(C::TenantId.eq(&self.tenant))
-            .filter(C::DecidedAt.gte(millis(since)))
+            .filter(C::DecidedAt.gte(millis(from)))
+            .filter(C::DecidedAt.lt(millis(until)))
             .into_model()
             .all(self.conn)
             .await?;
@@ -166,21 +210,26 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, DatabaseTransaction> {
-    /// Keeps votes; who voted on a case before votes anew.
+    /// Keeps the votes on one case; who voted on it before votes anew. A vote stays as old
+    /// as it is where the case ends as it did.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn cast_votes(&self, votes: &[NewVote]) -> Result<(), StoreError> {
+    pub async fn cast_votes(&self, case_key: &str, votes: &[NewVote]) -> Result<(), StoreError> {
+        let before = self.votes_on(case_key).await?;
         for votes in votes.chunks(500) {
             let rows = votes.iter().map(|new| entity::ActiveModel {
                 tenant_id: Set(self.tenant.clone()),
                 person: Set(new.person.clone()),
-                case_key: Set(new.case_key.clone()),
+                case_key: Set(case_key.to_owned()),
                 house: Set(new.house.clone()),
                 outcome: Set(new.outcome.to_string()),
                 credit: Set(thousandths(new.vote.credit)),
                 weight: Set(thousandths(new.vote.weight)),
-                decided_at: Set(millis(new.vote.at)),
+                decided_at: Set(match before.get(&new.person) {
+                    Some((outcome, at)) if outcome == new.outcome.as_str() => *at,
+                    _ => millis(new.vote.at),
+                }),
             });
             entity::Entity::insert_many(rows)
                 .on_conflict(

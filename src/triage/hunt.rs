@@ -119,7 +119,13 @@ async fn put_up(
     waiting: usize,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let ids: Vec<SubmissionId> = lacking.iter().copied().collect();
+    // what was given up is for a person, or it would be given up every hour
+    let parked = rows.parked_targets(jobs::ENRICH).await?;
+    let ids: Vec<SubmissionId> = lacking
+        .iter()
+        .filter(|id| !parked.contains(&id.to_string()))
+        .copied()
+        .collect();
     for (chunk, ids) in ids.chunks(200).enumerate() {
         let first = waiting.saturating_add(chunk.saturating_mul(200));
         let jobs = ids.iter().zip(first..).map(|(id, place)| {

@@ -24,7 +24,7 @@ use crate::{
         Rows, StoreError,
         campaign::Campaign,
         event::Event,
-        judgement::{Judgement, PolicyRow},
+        judgement::{self, Judgement, PolicyRow},
     },
     verdict::{self, Engine},
 };
@@ -87,7 +87,13 @@ impl Case<'_> {
         } else {
             lookups::BEFORE_VERDICT
         };
-        let mut known = lookups::ask(app, id, &asked, known, patience).await?;
+        // what became known of old mail is taken in; nobody outside is told of it again
+        let old = now - self.submission.created_at > reassess::PATIENCE;
+        let reach = lookups::Reach {
+            patience,
+            outside: !(again && old),
+        };
+        let mut known = lookups::ask(app, id, &asked, known, reach).await?;
         let of_sender = lookups::known_of(app, id, message.parsed.author()).await?;
         known.history = of_sender.kept();
         // the organisation's own word, as it is now
@@ -108,7 +114,7 @@ impl Case<'_> {
             received,
             now,
             files: message.files.clone(),
-            people: Some(self.people(&message.parsed)),
+            people: self.people(&message.parsed),
             answers: known.answers.clone(),
             correspondent: of_sender.correspondent(),
             namesakes: of_sender.namesakes,
@@ -128,7 +134,7 @@ impl Case<'_> {
         let cause = match (again, &fresh) {
             (false, _) => "report",
             (true, None) => "sources",
-            (true, Some(_)) => "hunt",
+            (true, Some(_)) => judgement::HINDSIGHT,
         };
         self.judgement = Some(self.kept(&engine, &assessment, &recorded, cause));
         self.sightings = Some(hunt::sightings(&asked, &known.answers));
@@ -210,18 +216,26 @@ impl Case<'_> {
     }
 
     /// People of the organisation whom it is known to have reached: those it names, and
-    /// those who reported it.
-    fn people(&self, message: &ParsedMessage) -> u32 {
+    /// those who reported it, guests left out. `None` where it names none of those in
+    /// whose mailboxes it lay (a list, a blind copy): how many more got it so is unknown.
+    fn people(&self, message: &ParsedMessage) -> Option<u32> {
         let own = &self.app.config.organisation.domains;
-        let mut people: BTreeSet<&str> = message
+        let named: BTreeSet<&str> = message
             .to
             .iter()
             .chain(&message.cc)
             .filter(|person| own.iter().any(|own| is_below(person.domain(), own)))
             .map(|person| person.address.as_str())
             .collect();
-        people.extend(message.held_by.iter().map(String::as_str));
-        u32::try_from(people.len()).unwrap_or(u32::MAX)
+        let reports = self.reports.iter().filter(|report| !report.guest);
+        let holders: BTreeSet<&str> = self
+            .mailbox
+            .iter()
+            .map(|mailbox| mailbox.address.as_str())
+            .chain(reports.filter_map(|r| r.reporter_address.as_ref().map(|a| a.as_str())))
+            .collect();
+        let all_named = !holders.is_empty() && holders.is_subset(&named);
+        all_named.then(|| u32::try_from(named.len()).unwrap_or(u32::MAX))
     }
 
     /// What this house adds to the engine's judgement: evidence that is not the
@@ -345,8 +359,22 @@ impl Case<'_> {
         assessment: &Assessment,
     ) -> Result<(), StoreError> {
         let now = self.now();
+        let remediation = match &known {
+            Some(known) => rows.remediation_of(known.id).await?,
+            None => None,
+        };
+        let put_back = remediation.is_some_and(|r| r.state.is_put_back());
         let campaign = match known {
-            Some(known) => known,
+            Some(mut known) => {
+                // What was closed and is now judged otherwise is in doubt: a person looks.
+                let graver = self.graver(assessment, &known).filter(|_| !put_back);
+                if graver.is_some() && !known.verdict.needs_review() {
+                    let doubt = (Verdict::Suspicious, assessment);
+                    let why = "a later report of the same message was judged graver";
+                    self.raise(rows, &mut known, doubt, why).await?;
+                }
+                known
+            }
             None => {
                 let new = self.open_campaign(key, assessment);
                 rows.save_campaign(&new).await?;
@@ -360,10 +388,6 @@ impl Case<'_> {
             rows.record(vec![self.verdict_event(assessment).of(campaign.id)])
                 .await?;
         }
-        let put_back = rows
-            .remediation_of(campaign.id)
-            .await?
-            .is_some_and(|r| r.state.is_put_back());
         let put_back = put_back && campaign.verdict == Verdict::Malicious;
         // what a policy decided before this one watched is not carried on by it
         let watched = assessment.shadow && campaign.verdict_source == VerdictSource::Policy;
@@ -465,8 +489,8 @@ impl Case<'_> {
     }
 }
 
-/// The same message exactly: id, sender and visible text (and subject and links
-/// where there is no id). Stable between the platforms' ways of giving it back.
+/// The same message exactly: id, sender, visible text and links (and the subject where
+/// there is no id). Stable between the platforms' ways of giving it back.
 fn exact_key(print: &Fingerprint) -> String {
     let mut hash = Sha256::new();
     let links = print.links.join("\n");
@@ -479,11 +503,8 @@ fn exact_key(print: &Fingerprint) -> String {
         } else {
             ""
         },
-        if print.message_id.is_none() {
-            &links
-        } else {
-            ""
-        },
+        // whoever sends the same words with another link sends another message
+        &links,
     ];
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());

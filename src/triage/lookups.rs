@@ -87,8 +87,18 @@ struct Turn {
     owes: Option<String>,
 }
 
+/// How far the asking goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Reach {
+    /// How long the sources are given; what is not answered by then is awaited.
+    pub patience: Duration,
+    /// Whether sources outside are asked. Otherwise only those searched here are, and
+    /// what others said before is used.
+    pub outside: bool,
+}
+
 /// Asks every source what is not known yet; `known` are the answers so far. What is
-/// not answered within `patience` is awaited.
+/// not answered in time is awaited.
 ///
 /// # Errors
 /// [`StoreError`] when the ledger cannot be written; then nothing was sent.
@@ -97,7 +107,7 @@ pub async fn ask(
     submission: SubmissionId,
     questions: &[Question],
     mut known: Enrichment,
-    patience: Duration,
+    reach: Reach,
 ) -> Result<Enrichment, StoreError> {
     let mut asking = Vec::new();
     for desk in app.sources.all() {
@@ -111,7 +121,8 @@ pub async fn ask(
             submission,
             seat: &desk.seat,
             desk,
-            patience,
+            patience: reach.patience,
+            outside: reach.outside || desk.seat.lookup.is_local(),
         };
         asking.push(async move { (turn.seat.lookup.id(), turn.ask(open).await) });
     }
@@ -227,6 +238,8 @@ struct Asking<'a> {
     seat: &'a Seat,
     desk: &'a Desk,
     patience: Duration,
+    /// Whether more may be asked than is known already.
+    outside: bool,
 }
 
 /// Why there is no answer, and whether there may be one later.
@@ -278,6 +291,10 @@ impl Asking<'_> {
                 answers,
                 owes: None,
             });
+        }
+        if !self.outside {
+            let owes = None;
+            return Ok(Turn { answers, owes });
         }
         if let Some(until) = self.paused() {
             let owes = Some(format!("paused until {}", shown(until)));
@@ -418,6 +435,11 @@ impl Asking<'_> {
         let tx = self.app.store.begin().await?;
         let rows = tx.of(self.app.tenant);
         rows.sent_out(&outcomes, now).await?;
+        // in one order, so that two replicas wait for each other and do not block
+        kept.sort_by(|a, b| {
+            let key = |kept: &Kept| (kept.answer.kind.as_str(), kept.answer.value.clone());
+            key(a).cmp(&key(b))
+        });
         rows.keep_answers(&kept).await?;
         // with the answers: what was paid for once is told to all it concerns
         let bad: Vec<&SourceAnswer> = kept

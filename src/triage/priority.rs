@@ -8,12 +8,12 @@ use super::standing;
 use crate::{
     app::App,
     config::policy::is_below,
-    domain::priority::Stakes,
+    domain::{Verdict, priority::Stakes},
     store::{Rows, StoreError, report::Report, submission::Submission},
 };
 
-/// Reporters of one message whose records are looked up.
-const MOST_REPORTERS: usize = 20;
+/// Reports of one campaign whose makers' records are looked up.
+const MOST_REPORTERS: u64 = 20;
 /// Log-odds from which a link or a file of a message speaks against it.
 const PAYLOAD_FROM: f64 = 0.3;
 
@@ -30,7 +30,7 @@ pub(super) async fn record(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let assessment = submission.assessment.as_ref();
-    let reached = reached(app, rows, submission, reports).await?;
+    let reached = reached(app, submission, reports);
     let engine = app.judging.engine();
     let vip = engine
         .policy()
@@ -52,24 +52,27 @@ pub(super) async fn record(
             .max(copies.found.saturating_sub(copies.gone))
             .max(rows.count_reports_of_campaign(campaign).await?);
     }
+    let waiting = submission.verdict.is_none_or(Verdict::needs_review);
+    let since = match rows.stakes_of(submission.id).await? {
+        None => submission.created_at,
+        // what was closed and is opened again has not waited meanwhile
+        Some(before) if waiting && !before.waiting => now,
+        Some(before) => before.since,
+    };
     let stakes = Stakes {
         malice: assessment.map_or(0.5, |assessment| assessment.score),
-        lean: lean(app, rows, reports, now).await?,
+        lean: lean(app, rows, submission, reports, now).await?,
         people: u32::try_from(people.max(1)).unwrap_or(u32::MAX),
         vip,
         payload,
-        since: submission.created_at,
+        since,
+        waiting,
     };
     rows.set_stakes(submission.id, &stakes).await
 }
 
 /// People of the organisation who got it: those it names, and those who reported it.
-async fn reached(
-    app: &App,
-    rows: &Rows<'_>,
-    submission: &Submission,
-    reports: &[Report],
-) -> Result<BTreeSet<String>, StoreError> {
+fn reached(app: &App, submission: &Submission, reports: &[Report]) -> BTreeSet<String> {
     let own = &app.config.organisation.domains;
     let headers = submission.findings.as_ref().map(|f| &f["headers"]);
     let named = ["to", "cc"]
@@ -84,10 +87,13 @@ async fn reached(
         })
         .map(str::to_owned);
     let mut reached: BTreeSet<String> = named.collect();
-    for report in reports {
-        reached.extend(rows.person_of(report).await?);
-    }
-    Ok(reached)
+    let reporters = reports.iter().filter(|report| !report.guest);
+    reached.extend(
+        reporters
+            .filter_map(|report| report.reporter_address.as_ref())
+            .map(|address| address.as_str().to_owned()),
+    );
+    reached
 }
 
 /// The address in `Name <address>`, as findings keep people.
@@ -96,22 +102,27 @@ fn address_of(person: &str) -> &str {
     inside.trim_end_matches('>')
 }
 
-/// What the records of the reporters add.
+/// What the records of those who reported it, or another copy of it, add.
 async fn lean(
     app: &App,
     rows: &Rows<'_>,
+    submission: &Submission,
     reports: &[Report],
     now: DateTime<Utc>,
 ) -> Result<f64, StoreError> {
     if !app.config.reporters.reputation.enabled {
         return Ok(0.0);
     }
+    let others = match submission.campaign {
+        Some(campaign) => rows.reports_of_campaign(campaign, MOST_REPORTERS).await?,
+        None => Vec::new(),
+    };
     let mut people = BTreeSet::new();
-    for report in reports {
-        people.extend(rows.person_of(report).await?);
+    for report in reports.iter().chain(&others) {
+        people.extend(rows.person_of(report).await?.map(|person| person.key));
     }
     let mut sum = 0.0;
-    for person in people.iter().take(MOST_REPORTERS) {
+    for person in &people {
         let votes = rows.votes_of(person).await?;
         sum += standing::accuracy(app, &votes, now).lean();
     }

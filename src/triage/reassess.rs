@@ -14,16 +14,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     app::App,
-    domain::{EvidenceState, Verdict, VerdictSource},
+    domain::{Assessment, EvidenceState, Verdict, VerdictSource},
     jobs::{self, JobError, Work},
     remediation,
-    store::{StoreError, event::Event, job::Lease},
+    store::{Rows, StoreError, campaign::Campaign, event::Event, job::Lease},
 };
 
 use super::{case::Case, lookups::Enrichment, priority, thank};
 
 /// How long sources are asked again for one message.
-const PATIENCE: TimeDelta = TimeDelta::days(3);
+pub(super) const PATIENCE: TimeDelta = TimeDelta::days(3);
 
 /// The step.
 pub struct Reassess(pub Arc<App>);
@@ -104,8 +104,7 @@ impl Case<'_> {
         Ok(())
     }
 
-    async fn worsen(&self, rows: &crate::store::Rows<'_>) -> Result<(), StoreError> {
-        let now = self.now();
+    async fn worsen(&self, rows: &Rows<'_>) -> Result<(), StoreError> {
         let (Some(assessment), Some(id)) = (&self.submission.assessment, self.submission.campaign)
         else {
             return Ok(());
@@ -117,34 +116,56 @@ impl Case<'_> {
             .remediation_of(id)
             .await?
             .is_some_and(|r| r.state.is_put_back());
-        let automatic = self.app.judging.engine().policy().automatic_pull;
-        let verdict = match assessment.by_policy() {
-            Verdict::Malicious if !automatic => Verdict::Suspicious,
-            verdict => verdict,
-        };
-        if campaign.verdict_source != VerdictSource::Policy
-            || self.submission.evidence != EvidenceState::Fetched
-            || put_back
-            // a look that fell short this time is no news
-            || gravity(verdict) < gravity(Verdict::Suspicious)
-            || gravity(verdict) <= gravity(campaign.verdict)
-        {
+        let Some(verdict) = self.graver(assessment, &campaign).filter(|_| !put_back) else {
             return Ok(());
-        }
-        campaign.verdict = verdict;
-        campaign.decision_version += 1;
-        campaign.updated_at = now;
-        rows.save_campaign(&campaign).await?;
-        rows.set_campaign_verdict_on_submissions(id, verdict, VerdictSource::Policy, now)
-            .await?;
+        };
         let known = Enrichment::of(self.submission.enrichment.as_ref());
         let reason = known.news.map_or_else(
             || "a source answered that had owed its answer".to_owned(),
             |news| format!("new intelligence: {news}"),
         );
+        self.raise(rows, &mut campaign, (verdict, assessment), &reason)
+            .await
+    }
+
+    /// The verdict that this message's own assessment asks for, where it is graver than
+    /// what policy decided of its campaign; never against a person, never by a policy
+    /// that only watches, never on bytes that are not the server's own.
+    pub(super) fn graver(&self, assessment: &Assessment, campaign: &Campaign) -> Option<Verdict> {
+        if assessment.shadow
+            || campaign.verdict_source != VerdictSource::Policy
+            || self.submission.evidence != EvidenceState::Fetched
+        {
+            return None;
+        }
+        let automatic = self.app.judging.engine().policy().automatic_pull;
+        let verdict = match assessment.by_policy() {
+            Verdict::Malicious if !automatic => Verdict::Suspicious,
+            verdict => verdict,
+        };
+        // a look that fell short this time is no news
+        let grave = gravity(verdict) >= gravity(Verdict::Suspicious);
+        (grave && gravity(verdict) > gravity(campaign.verdict)).then_some(verdict)
+    }
+
+    /// Puts a graver verdict on a campaign, which is held, and on all that belongs to it.
+    pub(super) async fn raise(
+        &self,
+        rows: &Rows<'_>,
+        campaign: &mut Campaign,
+        (verdict, assessment): (Verdict, &Assessment),
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        campaign.verdict = verdict;
+        campaign.decision_version += 1;
+        campaign.updated_at = now;
+        rows.save_campaign(campaign).await?;
+        rows.set_campaign_verdict_on_submissions(campaign.id, verdict, VerdictSource::Policy, now)
+            .await?;
         let event = Event::new("verdict", now)
             .on(self.submission.id)
-            .of(id)
+            .of(campaign.id)
             .with(serde_json::json!({
                 "verdict": verdict,
                 "score": assessment.score,
@@ -155,9 +176,9 @@ impl Case<'_> {
         rows.record(vec![event]).await?;
         if verdict == Verdict::Malicious {
             // Reporters hear of it when every copy is at rest.
-            remediation::pull_all(rows, &campaign, now).await
+            remediation::pull_all(rows, campaign, now).await
         } else {
-            thank::campaign(self.app, rows, id, now).await
+            thank::campaign(self.app, rows, campaign.id, now).await
         }
     }
 }

@@ -43,11 +43,20 @@ pub(super) async fn cast(
         return Ok(());
     };
     let case_key = submission.case_key();
+    if let Some(campaign) = submission.campaign {
+        // what it was reported for alone counts with the campaign from now on
+        rows.take_votes_back(&submission.id.to_string()).await?;
+        let decided = rows.campaign(campaign).await?.map(|c| c.verdict);
+        if outcome.needs_review() && decided.is_some_and(|verdict| !verdict.needs_review()) {
+            // one copy is held for a person; the case is decided
+            return Ok(());
+        }
+    }
     if outcome.needs_review() {
         return rows.take_votes_back(&case_key).await;
     }
     // one vote a person, whatever their reports of the case were called: the best
-    let mut best: BTreeMap<String, f64> = BTreeMap::new();
+    let mut best: BTreeMap<String, (String, f64)> = BTreeMap::new();
     for report in reports {
         let Some(credit) = reputation::credit(report.reason, outcome) else {
             continue;
@@ -55,15 +64,14 @@ pub(super) async fn cast(
         let Some(person) = rows.person_of(report).await? else {
             continue;
         };
-        let known = best.entry(person).or_insert(credit);
-        *known = known.max(credit);
+        let known = best.entry(person.key).or_insert((person.house, credit));
+        known.1 = known.1.max(credit);
     }
     let votes: Vec<NewVote> = best
         .into_iter()
-        .map(|(person, credit)| NewVote {
-            house: house_of(&person).to_owned(),
+        .map(|(person, (house, credit))| NewVote {
             person,
-            case_key: case_key.clone(),
+            house,
             outcome,
             vote: Vote {
                 credit,
@@ -72,10 +80,5 @@ pub(super) async fn cast(
             },
         })
         .collect();
-    rows.cast_votes(&votes).await
-}
-
-/// The mail domain of an address; empty for an identity without one.
-fn house_of(person: &str) -> &str {
-    person.rsplit_once('@').map_or("", |(_, domain)| domain)
+    rows.cast_votes(&case_key, &votes).await
 }

@@ -80,6 +80,16 @@ impl Engine {
         }
     }
 
+    /// The same under the version that its policy was kept as: an older release may have
+    /// written the same policy otherwise.
+    #[must_use]
+    pub fn known_as(self, version: &str) -> Self {
+        Self {
+            version: version.to_owned(),
+            ..self
+        }
+    }
+
     /// The same without a model.
     #[must_use]
     pub fn without_model(self) -> Self {
@@ -203,9 +213,9 @@ impl Engine {
             },
         );
         let hold_reason = doubt
+            .or(shadow)
             .or_else(|| action.and_then(held_by).map(str::to_owned))
-            .or_else(|| hold(message, verdict, internal, facts, policy))
-            .or(shadow);
+            .or_else(|| hold(message, verdict, internal, facts, policy));
         let harmful = matches!(verdict, Verdict::Malicious | Verdict::Suspicious);
         Assessment {
             verdict,

@@ -92,8 +92,8 @@ pub struct Facts {
 }
 
 /// How earlier messages of one address were judged in this organisation. An address
-/// can be forged: what was said of it holds for its owner only where both messages
-/// were proven.
+/// can be forged: what condemned it holds for its owner only where both messages were
+/// proven.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correspondent {
     /// Decided to be benign or bulk by an analyst.

@@ -2,7 +2,10 @@
 
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
-use unhook::domain::Provider;
+use unhook::{
+    domain::{Provider, Verdict, reputation::Vote},
+    store::vote::NewVote,
+};
 
 use super::Api;
 
@@ -36,7 +39,7 @@ async fn a_reporter_sees_how_right_they_were_and_a_flip_counts_at_once() {
     let new = own(&api, &token).await;
     assert_eq!(
         (&new["settled"], &new["accuracy"]),
-        (&json!(0), &Value::Null)
+        (&json!(0), &json!(0.5))
     );
 
     let tokens = both_report(&api).await;
@@ -85,8 +88,56 @@ async fn statistics_show_groups_and_never_people() {
         let (reporter, _) = api.reporter(provider);
         assert!(!text.contains(&reporter.address), "{text}");
     }
-    let bad = api.get(&format!("{path}?days=0"), &key).await;
+    // two answers that differ by a day would differ by a person
+    let now = unhook::clock::Clock::now(&*api.app.clock);
+    let this = format!("{path}?month={}", now.format("%Y-%m"));
+    assert_eq!(api.get(&this, &key).await.problem(), "invalid_parameter");
+    let bad = api.get(&format!("{path}?days=30"), &key).await;
     assert_eq!(bad.problem(), "invalid_parameter");
+}
+
+#[actix_web::test]
+async fn a_group_from_which_a_smaller_one_follows_is_hidden() {
+    let api = Api::new().await;
+    let at = "2026-10-15T08:00:00Z".parse().expect("a time");
+    let tx = api.app.store.begin().await.expect("tx");
+    for (house, people) in [("northwind.example", 12), ("south.example", 3)] {
+        let votes: Vec<NewVote> = (0..people)
+            .map(|n| NewVote {
+                person: format!("graph:{house}-{n}"),
+                house: house.to_owned(),
+                outcome: Verdict::Malicious,
+                vote: Vote {
+                    credit: 1.0,
+                    weight: 1.0,
+                    at,
+                },
+            })
+            .collect();
+        let rows = tx.of(api.app.tenant);
+        rows.cast_votes(house, &votes).await.expect("cast");
+        // told again later, it is not newer
+        let later: Vec<NewVote> = votes
+            .into_iter()
+            .map(|mut vote| {
+                vote.vote.at = "2026-11-02T08:00:00Z".parse().expect("a time");
+                vote
+            })
+            .collect();
+        rows.cast_votes(house, &later).await.expect("again");
+    }
+    tx.commit().await.expect("commit");
+    let (_, key) = api.key("statistics:read", 1).await;
+    let path = "/api/v1/reporters/statistics?month=2026-10";
+    let shown = api.get(path, &key).await.json();
+    assert_eq!(shown["month"], "2026-10-01", "{shown:#}");
+    assert_eq!(shown["all"]["people"], 15);
+    assert_eq!(shown["all"]["outcomes"], json!({ "malicious": 15 }));
+    // shown, the large group would give the three away: 15 less 12
+    assert_eq!(
+        (&shown["groups"], &shown["hidden"]),
+        (&json!([]), &json!(2))
+    );
 }
 
 #[actix_web::test]
@@ -103,20 +154,15 @@ async fn switched_off_nothing_is_kept_and_what_was_kept_is_erased() {
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     let (reporter, _) = api.reporter(Provider::Graph);
     let rows = api.app.store.read(api.app.tenant);
-    assert!(
-        rows.votes_of(&reporter.address)
-            .await
-            .expect("read")
-            .is_empty()
-    );
+    let person = rows.person(&reporter.user_id).await.expect("read");
+    assert!(rows.votes_of(&person.key).await.expect("read").is_empty());
 
     // votes of a time when it was on
-    let vote = unhook::store::vote::NewVote {
-        person: reporter.address.clone(),
-        house: "northwind.example".into(),
-        case_key: "case".into(),
-        outcome: unhook::domain::Verdict::Spam,
-        vote: unhook::domain::reputation::Vote {
+    let vote = NewVote {
+        person: person.key.clone(),
+        house: person.house,
+        outcome: Verdict::Spam,
+        vote: Vote {
             credit: 1.0,
             weight: 1.0,
             at: unhook::clock::Clock::now(&*api.app.clock),
@@ -124,17 +170,12 @@ async fn switched_off_nothing_is_kept_and_what_was_kept_is_erased() {
     };
     let tx = api.app.store.begin().await.expect("tx");
     tx.of(api.app.tenant)
-        .cast_votes(&[vote])
+        .cast_votes("case", &[vote])
         .await
         .expect("cast");
     tx.commit().await.expect("commit");
     unhook::cli::start::resume(&api.app)
         .await
         .expect("started anew");
-    assert!(
-        rows.votes_of(&reporter.address)
-            .await
-            .expect("read")
-            .is_empty()
-    );
+    assert!(rows.votes_of(&person.key).await.expect("read").is_empty());
 }

@@ -181,6 +181,42 @@ describe("the console of a demo", () => {
     await context.close();
   });
 
+  test("the reasons are marked in the message, and a policy is tried before it goes live", async () => {
+    const { context, page, faults } = await watched(origin);
+    await signIn(page, demo.url, demo.key);
+    await follow(page, () => page.locator(SUBMISSION).first().click());
+    await page.goto(`${page.url().split(/[?#]/)[0]}?view=text`);
+    const marked = page.locator("pre.mail mark").first();
+    assert.ok((await marked.count()) > 0, "evidence is marked in the text");
+    assert.ok((await marked.getAttribute("title")).length > 5, "and says why");
+
+    await page.goto(`${origin}/console/policy`);
+    const editor = page.locator('textarea[name="text"]');
+    const inForce = await editor.inputValue();
+    const first = await page.locator(".head code").first().innerText();
+    await editor.fill("malicious_from = 0.2\n");
+    await follow(page, () => page.getByRole("button", { name: "Try it on the history" }).click());
+    const refused = await page.locator('[role="alert"]').innerText();
+    assert.match(refused, /malicious_from/, "the field is named");
+    assert.equal((await editor.inputValue()).trim(), "malicious_from = 0.2", "what was typed is not lost");
+
+    await editor.fill(`${inForce}\n[[actions]]\nverdict = "malicious"\ndo = "propose"\n`);
+    await follow(page, () => page.getByRole("button", { name: "Try it on the history" }).click());
+    // the page looks for the result by itself
+    const trial = page.locator("#trial");
+    await trial.waitFor({ timeout: 60_000 });
+    assert.match(await trial.innerText(), /Pulled without a person/);
+    await fitsSideways(page);
+    await picture(page, "policy-trial");
+    await page.locator("#trial summary").click();
+    await follow(page, () => page.locator("#trial button.danger").click());
+    const second = await page.locator(".head code").first().innerText();
+    assert.notEqual(second, first, "another policy is in force");
+    assert.match(await editor.inputValue(), /propose/);
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
   test("a narrow window is read without scrolling sideways", async () => {
     const { context, page, faults } = await watched(origin, { width: 390, height: 800 });
     await signIn(page, demo.url, demo.key);

@@ -46,7 +46,7 @@ fn mail(id: &str, words: &str) -> String {
 }
 
 /// The same without the signs of a conversation, which is taken for spam.
-fn notice(id: &str, words: &str) -> String {
+pub(super) fn notice(id: &str, words: &str) -> String {
     format!(
         "From: Bob Miller <bob@partner.example>\r\nTo: staff@northwind.example\r\n\
          Subject: {words}\r\nMessage-ID: <{id}@partner.example>\r\n\

@@ -17,12 +17,13 @@ use unhook::{
 };
 
 use super::{
+    hunting::notice,
     policies::{report, submissions, with_section},
     the_campaign,
 };
 use crate::support::{
     database::Backend,
-    stage::{Stage, tenant},
+    stage::{Stage, click, tenant},
 };
 
 /// Ordinary mail of a sender that a policy can leave to a person.
@@ -108,8 +109,8 @@ async fn what_reached_more_people_goes_first_and_what_waits_long_comes_up() {
     assert!(words.iter().any(|w| w.contains("11 people")), "{words:?}");
     assert!(words.iter().any(|w| w.contains("VIP")), "{words:?}");
 
-    // after half a day nothing new of that size goes before the small one
-    stage.clock.advance(TimeDelta::hours(20));
+    // after some days nothing new of that size goes before the small one
+    stage.clock.advance(TimeDelta::hours(100));
     let late = minutes("late", &to.replace("person", "member"));
     report(&stage, &sim, &reporter, &late).await;
     assert_eq!(subjects(&queue(&stage).await), ["large", "small", "late"]);
@@ -133,25 +134,32 @@ async fn in_the_order_of_records(backend: Backend) {
     let (often_wrong, often_right) = (of(&sim, Provider::Graph), of(&sim, Provider::Gmail));
     let now = stage.clock.now();
     let mut votes = Vec::new();
+    let rows = app.store.read(app.tenant);
+    // people are known once the directory is read
+    stage.drain().await;
     for (person, outcome, credit) in [
         (&often_wrong, Verdict::Bulk, 0.0),
         (&often_right, Verdict::Malicious, 1.0),
     ] {
-        votes.extend((0..8).map(|case| NewVote {
-            person: person.address.clone(),
-            house: "northwind.example".to_owned(),
-            case_key: format!("case-{case}"),
+        let person = rows.person(&person.user_id).await.expect("read");
+        assert!(person.key.contains(':'), "by the mailbox: {person:?}");
+        votes.push(NewVote {
+            person: person.key,
+            house: person.house,
             outcome,
             vote: Vote {
                 credit,
                 weight: weight(unhook::domain::VerdictSource::Analyst),
                 at: now,
             },
-        }));
+        });
     }
     let tx = app.store.begin().await.expect("tx");
-    tx.of(app.tenant).cast_votes(&votes).await.expect("cast");
-    tx.of(app.tenant).cast_votes(&votes).await.expect("again");
+    for case in (0..8).chain(0..8) {
+        let case = format!("case-{case}");
+        let cast = tx.of(app.tenant).cast_votes(&case, &votes).await;
+        cast.expect("one a person and case");
+    }
     tx.commit().await.expect("commit");
 
     report(
@@ -247,4 +255,97 @@ async fn harmless_mail_that_is_not_sure_enough_waits_and_the_reporter_is_told() 
         letters.iter().any(has)
     };
     assert!(!told("harmless"), "{letters:?}");
+    assert_eq!(letters.len(), 1, "a person looks, and they are told so");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spam_goes_back_where_the_policy_says_so() {
+    for (section, returns) in [
+        ("", false),
+        (
+            "[[policy.actions]]\nverdict = \"spam\"\ndo = \"settle\"\nreturn_copy = true\n",
+            true,
+        ),
+    ] {
+        let mail = notice("minutes-8", "minutes of the steering meeting");
+        let sim = tenant(20, 6, Some(mail.into_bytes()));
+        let folder = tempfile::tempdir().expect("a folder");
+        let stage = with_section(&sim, folder.path(), section).await;
+        stage.report_all(&sim).await;
+        stage.drain().await;
+        let campaign = the_campaign(&stage).await;
+        assert_eq!(campaign.verdict, Verdict::Spam);
+        let all = sim.truth().planted.iter().all(|copy| copy.reachable);
+        assert_eq!(all, returns, "{section}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_report_that_is_judged_graver_opens_a_closed_case() {
+    let mail = minutes("small", "staff@northwind.example");
+    let sim = tenant(20, 6, Some(mail.into_bytes()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = with_section(&sim, folder.path(), "").await;
+    let app = &stage.app;
+    let mut ids = Vec::new();
+    for (turn, reporter) in sim.reporters().iter().enumerate() {
+        if turn == 1 {
+            assert_eq!(the_campaign(&stage).await.verdict, Verdict::Benign);
+            let text = "[[deny]]\nsender = \"partner.example\"\n";
+            let policy = unhook::policy::force::propose(app, text, None, "rita").await;
+            let policy = policy.expect("kept");
+            unhook::policy::trial::trial(app, &policy.version, 10, |_| {})
+                .await
+                .expect("tried");
+            unhook::policy::force::activate(app, Some(&policy.version), "rita")
+                .await
+                .expect("live");
+        }
+        let click = click(reporter, sim.tenant_id());
+        ids.push(stage.desk.accept(click).await.expect("accepted").id);
+        stage.drain().await;
+    }
+    assert_eq!(the_campaign(&stage).await.verdict, Verdict::Suspicious);
+    let rows = app.store.read(app.tenant);
+    for id in ids {
+        let report = rows.report(id).await.expect("read").expect("there");
+        assert_eq!(report.status, ReportStatus::InReview, "both are told");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_only_watches_opens_no_closed_case() {
+    let mail = minutes("small", "staff@northwind.example");
+    let sim = tenant(20, 6, Some(mail.into_bytes()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = with_section(&sim, folder.path(), "").await;
+    let app = &stage.app;
+    stage.report_all(&sim).await;
+    stage.drain().await;
+    assert_eq!(the_campaign(&stage).await.verdict, Verdict::Benign);
+    let policy = unhook::policy::force::propose(app, "mode = \"shadow\"\n", None, "rita").await;
+    let policy = policy.expect("kept");
+    unhook::policy::trial::trial(app, &policy.version, 10, |_| {})
+        .await
+        .expect("tried");
+    unhook::policy::force::activate(app, Some(&policy.version), "rita")
+        .await
+        .expect("live");
+    let word = unhook::triage::indicators::NewIndicator {
+        kind: unhook::domain::AskedKind::Domain,
+        value: "partner.example".to_owned(),
+        reputation: unhook::domain::Reputation::Bad,
+        note: "told by a colleague".to_owned(),
+        until: None,
+    };
+    unhook::triage::indicators::add(app, word, "rita")
+        .await
+        .expect("added");
+    stage.drain().await;
+    let judged = submissions(&stage).await.remove(0);
+    assert!(
+        judged.assessment.expect("judged").shadow,
+        "it was judged anew"
+    );
+    assert_eq!(the_campaign(&stage).await.verdict, Verdict::Benign);
 }

@@ -21,8 +21,9 @@ pub struct ActionRule {
     /// Independent evidence classes from which it fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence_classes: Option<u32>,
-    /// People of the organisation whom the message is known to have reached, up to which
-    /// it fits.
+    /// People of the organisation whom the message names in To and Cc, up to which it
+    /// fits. A lower bound of whom it reached: the same words sent one by one name one
+    /// each. Where it does not name its reporters (a list, a blind copy) it never fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most_people: Option<u32>,
     /// What is done.

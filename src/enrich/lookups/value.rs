@@ -109,6 +109,11 @@ fn name(text: &str, form: &'static str) -> Result<String, BadValue> {
 
 fn domain(text: &str) -> Result<String, BadValue> {
     let name = name(text, "a domain such as evil.example")?;
+    if psl::suffix_str(&name) == Some(name.as_str()) {
+        return Err(BadValue::Form(
+            "a domain that somebody registered: under this one anybody does",
+        ));
+    }
     let own = registrable(&name);
     if own == name {
         Ok(name)

@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use crate::{
     file::FileReport,
     message::ObservableKind,
-    verdict::case::{Case, folded},
+    verdict::{
+        case::{Case, folded},
+        hosts,
+    },
 };
 
 /// Words between a number and the word that asks to call it.
@@ -128,6 +131,11 @@ const DISPUTE: [&str; 39] = [
     "niet geautoriseerd",
 ];
 
+/// Anyone can write the fields of a list, and anyone sends from a free mailbox.
+fn is_proven_list(case: &Case<'_>) -> bool {
+    case.message.list.post && case.is_proven() && !hosts::is_freemail(&case.domain)
+}
+
 pub(super) fn run(case: &mut Case<'_>) {
     let own = |number: &str| number.trim_start_matches('+').to_owned();
     let numbers: HashSet<String> = case
@@ -137,7 +145,7 @@ pub(super) fn run(case: &mut Case<'_>) {
         .map(|one| own(&one.value))
         .collect();
     // who wants a call gives little to click
-    if numbers.is_empty() || case.ways.len() > 1 || case.message.list.post {
+    if numbers.is_empty() || case.ways.len() > 1 || is_proven_list(case) {
         return;
     }
     let facts = case.facts;

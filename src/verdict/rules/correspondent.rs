@@ -1,6 +1,6 @@
 //! What became of earlier reports of the same address.
 
-use crate::verdict::case::Case;
+use crate::verdict::{case::Case, hosts};
 
 const FROM: &str = "header:From";
 
@@ -26,7 +26,12 @@ pub(super) fn run(case: &mut Case<'_>) {
             FROM,
             format!("{messages} of this sender turned out to be malicious"),
         );
-    } else if proven && past.cleared > 0 && past.malicious == 0 {
+    } else if proven
+        && past.cleared > 0
+        && past.malicious == 0
+        // a free mailbox is proven for whoever opened it
+        && !hosts::is_freemail(&case.domain)
+    {
         let (count, were) = match past.cleared {
             1 => ("one earlier message".to_owned(), "was"),
             many => (format!("{many} earlier messages"), "were"),

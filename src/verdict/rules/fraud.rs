@@ -1,7 +1,7 @@
 //! Frauds without a link or a file, told by their wording and by who asks together:
 //! the words alone are those of honest mail, too.
 
-use crate::verdict::case::Case;
+use crate::verdict::{case::Case, hosts};
 
 /// What makes an unusual sender of a request about money.
 const SIGNS: [&str; 14] = [
@@ -22,7 +22,15 @@ const SIGNS: [&str; 14] = [
 ];
 
 pub(super) fn run(case: &mut Case<'_>) {
-    if case.message.list.id || case.message.list.post {
+    // anyone can write the fields of a list
+    let list = case.message.list.id || case.message.list.post;
+    let borrowed = [
+        "sender.vip_name",
+        "sender.person_name",
+        "sender.person_name_freemail",
+    ];
+    let named = borrowed.iter().any(|id| case.has(id));
+    if list && case.is_proven() && !hosts::is_freemail(&case.domain) && !named {
         return;
     }
     let sign = case

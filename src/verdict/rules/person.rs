@@ -28,7 +28,10 @@ pub(super) fn run(case: &mut Case<'_>) {
     }
     // from one's private mailbox to oneself
     let mut recipients = message.to.iter().chain(&message.cc).peekable();
-    if recipients.peek().is_some() && recipients.all(|person| is_theirs(&person.address)) {
+    let to_oneself =
+        recipients.peek().is_some() && recipients.all(|person| is_theirs(&person.address));
+    // a header says who is named, and a mailbox who got it
+    if to_oneself && message.held_by.iter().all(|address| is_theirs(address)) {
         return;
     }
     let free_reply = message

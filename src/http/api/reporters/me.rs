@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 use crate::{
     auth::Reporter,
     http::{Problem, State},
-    store::PageRequest,
     triage::standing,
 };
 
@@ -54,22 +53,14 @@ pub(in crate::http) async fn me(
         return Ok(web::Json(record));
     }
     let rows = app.store.read(app.tenant);
-    let own = reporter.0.identity();
-    // the latest report tells whom the directory knows this identity as
-    let latest = rows.reports(Some(&own), &PageRequest::first(1)).await?;
-    let person = match latest.items.first() {
-        Some(report) => rows.person_of(report).await?,
-        None => None,
-    };
-    if let Some(person) = person {
-        let votes = rows.votes_of(&person).await?;
-        let accuracy = standing::accuracy(app, &votes, app.clock.now());
-        record.settled = votes.len();
-        for (outcome, _) in &votes {
-            *record.outcomes.entry(outcome.as_str()).or_default() += 1;
-        }
-        record.accuracy = Some(accuracy.mean());
-        record.between = Some(accuracy.interval());
+    let person = rows.person(&reporter.0.identity()).await?;
+    let votes = rows.votes_of(&person.key).await?;
+    let accuracy = standing::accuracy(app, &votes, app.clock.now());
+    record.settled = votes.len();
+    for (outcome, _) in &votes {
+        *record.outcomes.entry(outcome.as_str()).or_default() += 1;
     }
+    record.accuracy = Some(accuracy.mean());
+    record.between = Some(accuracy.interval());
     Ok(web::Json(record))
 }

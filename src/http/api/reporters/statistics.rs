@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::{get, web};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -13,22 +13,22 @@ use crate::{
         api::analyst::{By, ReadStatistics},
         problem::Document,
     },
-    policy::statistics::{GroupStatistics, statistics},
+    policy::statistics::{GroupStatistics, StatisticsError, statistics},
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct Params {
-    /// Days that are looked back, 1 to 3,650; 90 when absent.
-    days: Option<i64>,
+    /// A month that is over, as `2026-10`; the last one when absent.
+    month: Option<String>,
 }
 
 /// A group of reporters, never a person.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ReporterGroup)]
 pub(in crate::http) struct Group {
-    /// The mail domain; empty for all together.
+    /// The mail domain; empty for all together, `(none)` for people without an address.
     group: String,
     /// People with settled reports.
     people: u64,
@@ -55,8 +55,8 @@ impl From<GroupStatistics> for Group {
 /// How the organisation reports.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct ReporterStatistics {
-    /// Since when cases were settled.
-    since: DateTime<Utc>,
+    /// The month (UTC) in which the cases were settled, as its first day.
+    month: NaiveDate,
     /// People that a group has at least; smaller ones are not shown, nor is what they
     /// could be worked out from.
     smallest_group: u32,
@@ -85,16 +85,18 @@ pub(in crate::http) async fn read(
     _by: By<ReadStatistics>,
     params: web::Query<Params>,
 ) -> Result<web::Json<ReporterStatistics>, Problem> {
-    let days = params.days.unwrap_or(90);
-    if !(1..=3_650).contains(&days) {
-        return Err(Problem::new(Code::InvalidParameter).detail("days: must be 1 to 3650"));
-    }
-    let since = state.app.clock.now() - TimeDelta::days(days);
-    let found = statistics(&state.app, since).await?.ok_or_else(|| {
-        Problem::new(Code::NotFound).detail("reporters.reputation is switched off")
-    })?;
+    let month = params.into_inner().month;
+    let found = statistics(&state.app, month.as_deref())
+        .await
+        .map_err(|error| match error {
+            StatisticsError::Store(error) => error.into(),
+            StatisticsError::Off => Problem::new(Code::NotFound).detail(error.to_string()),
+            StatisticsError::Month => {
+                Problem::new(Code::InvalidParameter).detail(format!("month: {error}"))
+            }
+        })?;
     Ok(web::Json(ReporterStatistics {
-        since: found.since,
+        month: found.month,
         smallest_group: found.smallest_group,
         all: found.all.map(Group::from),
         groups: found.groups.into_iter().map(Group::from).collect(),
