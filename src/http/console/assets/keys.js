@@ -28,7 +28,7 @@
     document.hidden ||
     typing() ||
     document.querySelector("details[open]") ||
-    [...document.querySelectorAll("textarea")].some((field) => field.value) ||
+    [...document.querySelectorAll("textarea")].some((field) => field.value !== field.defaultValue) ||
     document.querySelector("input:checked:not([checked])") ||
     !getSelection().isCollapsed;
   const seconds = Number(document.body.dataset.refresh);
