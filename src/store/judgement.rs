@@ -109,16 +109,19 @@ const MOMENT: TimeDelta = TimeDelta::milliseconds(1);
 /// The cause of a row that a person's decision made; no engine can make it again.
 const BY_ANALYST: &str = "analyst";
 
+/// The cause of a row of a message that another message of its campaign brought a verdict.
+const BY_CAMPAIGN: &str = "campaign";
 /// The cause of a row that something which became known later made.
 pub const HINDSIGHT: &str = "hunt";
 
-/// A person's decision, as it stands among the assessments.
+/// A decision that was not made on a message's own facts, as it stands among its
+/// assessments: a person's, or one on another message of its campaign.
 #[derive(Debug, Clone, Copy)]
 pub struct Decision<'a> {
     /// What was decided.
     pub verdict: Verdict,
-    /// Who decided.
-    pub by: &'a str,
+    /// Who decided; `None` for the policy, on another message of the campaign.
+    pub by: Option<&'a str>,
     /// Why.
     pub reason: &'a str,
 }
@@ -196,7 +199,8 @@ pub struct Judgement {
     /// What was judged.
     pub submission: SubmissionId,
     /// Why: `report`, `sources` (one that owed its answer gave it), `hunt` (something
-    /// has become known since), or `analyst` where a person decided.
+    /// has become known since), `analyst` where a person decided, `campaign` where another
+    /// message of the campaign was judged.
     pub cause: String,
     /// The engine's verdict.
     pub verdict: Verdict,
@@ -317,7 +321,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         let rows = assessment::Entity::find()
             .filter(assessment::Column::TenantId.eq(&self.tenant))
             .filter(assessment::Column::SubmissionId.eq(submission.to_string()))
-            .filter(assessment::Column::Cause.ne(BY_ANALYST))
+            .filter(assessment::Column::Cause.is_not_in([BY_ANALYST, BY_CAMPAIGN]))
             .order_by_desc(assessment::Column::Id)
             .limit(most)
             .all(self.conn)
@@ -356,7 +360,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     ) -> Result<Vec<Judgement>, StoreError> {
         let mut query = assessment::Entity::find()
             .filter(assessment::Column::TenantId.eq(&self.tenant))
-            .filter(assessment::Column::Cause.is_not_in([BY_ANALYST, HINDSIGHT]))
+            .filter(assessment::Column::Cause.is_not_in([BY_ANALYST, BY_CAMPAIGN, HINDSIGHT]))
             .order_by_desc(assessment::Column::Id)
             .limit(most);
         if let Some(before) = before {
@@ -465,7 +469,7 @@ impl Scope<'_, DatabaseTransaction> {
         Ok(())
     }
 
-    /// Keeps a person's decision as a row of each of the submissions it holds for.
+    /// Keeps a decision as a row of each of the submissions it holds for.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -481,12 +485,13 @@ impl Scope<'_, DatabaseTransaction> {
             "reason": decision.reason,
         })
         .to_string();
+        let cause = decision.by.map_or(BY_CAMPAIGN, |_| BY_ANALYST);
         for submissions in submissions.chunks(500) {
             let rows = submissions.iter().map(|id| assessment::ActiveModel {
                 id: Set(AssessmentId::new(now).to_string()),
                 tenant_id: Set(self.tenant.clone()),
                 submission_id: Set(id.to_string()),
-                cause: Set(BY_ANALYST.to_owned()),
+                cause: Set(cause.to_owned()),
                 verdict: Set(decision.verdict.to_string()),
                 policy_version: Set(String::new()),
                 model_version: Set(None),

@@ -13,7 +13,7 @@ use super::thank;
 
 /// Submissions of a campaign whose history says what was decided; of more, the verdict and
 /// the timeline of the campaign do.
-const MOST_ROWS: u64 = 5_000;
+pub(super) const MOST_ROWS: u64 = 5_000;
 
 /// Why an analyst's decision was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +117,7 @@ impl Decision<'_> {
         let reason: String = reason.chars().take(2000).collect();
         let decision = judgement::Decision {
             verdict,
-            by: actor,
+            by: Some(actor),
             reason: &reason,
         };
         let holds_for = match read.campaign {

@@ -17,10 +17,10 @@ use crate::{
     domain::{Assessment, EvidenceState, Verdict, VerdictSource},
     jobs::{self, JobError, Work},
     remediation,
-    store::{Rows, StoreError, campaign::Campaign, event::Event, job::Lease},
+    store::{Rows, StoreError, campaign::Campaign, event::Event, job::Lease, judgement},
 };
 
-use super::{case::Case, lookups::Enrichment, priority, thank};
+use super::{case::Case, lookups::Enrichment, overturn::MOST_ROWS, priority, thank};
 
 /// How long sources are asked again for one message.
 pub(super) const PATIENCE: TimeDelta = TimeDelta::days(3);
@@ -163,6 +163,14 @@ impl Case<'_> {
         rows.save_campaign(campaign).await?;
         rows.set_campaign_verdict_on_submissions(campaign.id, verdict, VerdictSource::Policy, now)
             .await?;
+        let mut others = rows.submissions_of_campaign(campaign.id, MOST_ROWS).await?;
+        others.retain(|id| *id != self.submission.id);
+        let decision = judgement::Decision {
+            verdict,
+            by: None,
+            reason,
+        };
+        rows.keep_decision(&others, decision, now).await?;
         let event = Event::new("verdict", now)
             .on(self.submission.id)
             .of(campaign.id)

@@ -47,15 +47,18 @@ pub(super) async fn with_section(sim: &Sim, folder: &std::path::Path, section: &
     Stage::open(config, None).await
 }
 
-/// Puts a policy in shadow mode into force.
-async fn only_watch(app: &App) {
-    let row = force::propose(app, "mode = \"shadow\"\n", None, "rita")
-        .await
-        .expect("kept");
+/// Puts a policy into force, as its rules want it.
+pub(super) async fn put_into_force(app: &App, text: &str) {
+    let row = force::propose(app, text, None, "rita").await.expect("kept");
     trial(app, &row.version, 10, |_| {}).await.expect("tried");
     force::activate(app, Some(&row.version), "rita")
         .await
         .expect("live");
+}
+
+/// Puts a policy in shadow mode into force.
+pub(super) async fn only_watch(app: &App) {
+    put_into_force(app, "mode = \"shadow\"\n").await;
 }
 
 async fn replayed_on(backend: Backend) {

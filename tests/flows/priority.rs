@@ -18,7 +18,7 @@ use unhook::{
 
 use super::{
     hunting::notice,
-    policies::{report, submissions, with_section},
+    policies::{only_watch, put_into_force, report, submissions, with_section},
     the_campaign,
 };
 use crate::support::{
@@ -122,15 +122,7 @@ async fn in_the_order_of_records(backend: Backend) {
         return;
     };
     let app = &stage.app;
-    let text = "[[deny]]\nsender = \"partner.example\"\n";
-    let policy = unhook::policy::force::propose(app, text, None, "rita").await;
-    let policy = policy.expect("kept");
-    unhook::policy::trial::trial(app, &policy.version, 10, |_| {})
-        .await
-        .expect("tried");
-    unhook::policy::force::activate(app, Some(&policy.version), "rita")
-        .await
-        .expect("live");
+    put_into_force(app, "[[deny]]\nsender = \"partner.example\"\n").await;
     let (often_wrong, often_right) = (of(&sim, Provider::Graph), of(&sim, Provider::Gmail));
     let now = stage.clock.now();
     let mut votes = Vec::new();
@@ -291,15 +283,7 @@ async fn a_later_report_that_is_judged_graver_opens_a_closed_case() {
     for (turn, reporter) in sim.reporters().iter().enumerate() {
         if turn == 1 {
             assert_eq!(the_campaign(&stage).await.verdict, Verdict::Benign);
-            let text = "[[deny]]\nsender = \"partner.example\"\n";
-            let policy = unhook::policy::force::propose(app, text, None, "rita").await;
-            let policy = policy.expect("kept");
-            unhook::policy::trial::trial(app, &policy.version, 10, |_| {})
-                .await
-                .expect("tried");
-            unhook::policy::force::activate(app, Some(&policy.version), "rita")
-                .await
-                .expect("live");
+            put_into_force(app, "[[deny]]\nsender = \"partner.example\"\n").await;
         }
         let click = click(reporter, sim.tenant_id());
         ids.push(stage.desk.accept(click).await.expect("accepted").id);
@@ -307,10 +291,14 @@ async fn a_later_report_that_is_judged_graver_opens_a_closed_case() {
     }
     assert_eq!(the_campaign(&stage).await.verdict, Verdict::Suspicious);
     let rows = app.store.read(app.tenant);
+    let mut causes = Vec::new();
     for id in ids {
         let report = rows.report(id).await.expect("read").expect("there");
         assert_eq!(report.status, ReportStatus::InReview, "both are told");
+        let kept = rows.assessments_of(report.submission, 10).await;
+        causes.push(kept.expect("read").remove(0).cause);
     }
+    assert_eq!(causes, ["campaign", "report"], "and each says why");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -323,14 +311,7 @@ async fn a_policy_that_only_watches_opens_no_closed_case() {
     stage.report_all(&sim).await;
     stage.drain().await;
     assert_eq!(the_campaign(&stage).await.verdict, Verdict::Benign);
-    let policy = unhook::policy::force::propose(app, "mode = \"shadow\"\n", None, "rita").await;
-    let policy = policy.expect("kept");
-    unhook::policy::trial::trial(app, &policy.version, 10, |_| {})
-        .await
-        .expect("tried");
-    unhook::policy::force::activate(app, Some(&policy.version), "rita")
-        .await
-        .expect("live");
+    only_watch(app).await;
     let word = unhook::triage::indicators::NewIndicator {
         kind: unhook::domain::AskedKind::Domain,
         value: "partner.example".to_owned(),

@@ -28,12 +28,13 @@ pub(in crate::http) struct AssessmentView {
     /// `asm_…`
     #[schema(value_type = String)]
     id: AssessmentId,
-    /// Why it was made: `report`, `sources`, `hunt`, `analyst`.
+    /// Why it was made: `report`, `sources`, `hunt`, `analyst`, or `campaign` where another
+    /// message of the campaign was judged.
     cause: String,
     /// What was concluded.
     #[schema(value_type = VerdictWord)]
     verdict: Verdict,
-    /// The policy that judged; empty where a person did.
+    /// The policy that judged; empty where a person did, or another message was judged.
     policy_version: String,
     /// The model that judged; none where there was none.
     model_version: Option<String>,
