@@ -1,6 +1,8 @@
 //! The adapters, built from the configuration once. No behaviour
 //! but what follows from two of them.
 
+mod budgets;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
@@ -14,12 +16,14 @@ use crate::{
     config::Config,
     domain::{InForceId, MailboxRef, Provider, TenantId},
     enrich::lookups::Sources,
-    mailbox::{CALL_LIMIT, MailProvider},
+    mailbox::{CALL_LIMIT, MailProvider, ReadOnly, feed::ChangeFeed},
     notify::Notifier,
     sandbox::Sandbox,
     store::{Store, blobs::Blobs},
     verdict::Engine,
 };
+
+pub use budgets::StoredBudgets;
 
 /// Everything the rooms above are given.
 #[derive(Clone)]
@@ -127,22 +131,71 @@ impl Judging {
 
 /// The mail platforms in use.
 #[derive(Clone, Default)]
-pub struct Mail(BTreeMap<Provider, Arc<dyn MailProvider>>);
+pub struct Mail {
+    platforms: BTreeMap<Provider, Arc<dyn MailProvider>>,
+    feeds: BTreeMap<Provider, Arc<dyn ChangeFeed>>,
+}
 
 impl Mail {
     /// Adds a platform; a second one of the same kind replaces the first.
     pub fn add(&mut self, provider: Arc<dyn MailProvider>) {
-        self.0.insert(provider.provider(), provider);
+        self.platforms.insert(provider.provider(), provider);
+    }
+
+    /// Adds a platform's change notifications.
+    pub fn add_feed(&mut self, feed: Arc<dyn ChangeFeed>) {
+        self.feeds.insert(feed.provider(), feed);
     }
 
     /// The platform that holds a mailbox; `None` when it is not configured.
     #[must_use]
     pub fn of(&self, mailbox: &MailboxRef) -> Option<&Arc<dyn MailProvider>> {
-        self.0.get(&mailbox.provider)
+        self.platforms.get(&mailbox.provider)
+    }
+
+    /// The same platforms for work that only reads.
+    #[must_use]
+    pub fn readers(&self) -> Readers {
+        Readers(
+            self.platforms
+                .iter()
+                .map(|(provider, mail)| (*provider, ReadOnly::new(Arc::clone(mail))))
+                .collect(),
+        )
     }
 
     /// All platforms.
     pub fn all(&self) -> impl Iterator<Item = &Arc<dyn MailProvider>> {
+        self.platforms.values()
+    }
+
+    /// The change notifications of a mailbox's platform; `None` where it is only
+    /// asked at intervals.
+    #[must_use]
+    pub fn feed_of(&self, mailbox: &MailboxRef) -> Option<&Arc<dyn ChangeFeed>> {
+        self.feeds.get(&mailbox.provider)
+    }
+
+    /// All platforms that tell of changes.
+    pub fn feeds(&self) -> impl Iterator<Item = &Arc<dyn ChangeFeed>> {
+        self.feeds.values()
+    }
+}
+
+/// The mail platforms in use, as far as they are read: what is given these cannot
+/// move a message, by their type.
+#[derive(Clone, Default)]
+pub struct Readers(BTreeMap<Provider, ReadOnly>);
+
+impl Readers {
+    /// The platform that holds a mailbox; `None` when it is not configured.
+    #[must_use]
+    pub fn of(&self, mailbox: &MailboxRef) -> Option<&ReadOnly> {
+        self.0.get(&mailbox.provider)
+    }
+
+    /// All platforms.
+    pub fn all(&self) -> impl Iterator<Item = &ReadOnly> {
         self.0.values()
     }
 }

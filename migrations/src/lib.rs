@@ -14,6 +14,10 @@ mod m20261123_000005_reporters;
 mod m20261123_000006_hunting;
 mod m20261123_000007_names;
 mod m20261123_000008_order;
+mod m20261123_000009_search;
+mod m20261123_000010_membership;
+mod m20261123_000011_subscriptions;
+mod m20261123_000012_budget;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -30,6 +34,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000006_hunting::Migration),
             Box::new(m20261123_000007_names::Migration),
             Box::new(m20261123_000008_order::Migration),
+            Box::new(m20261123_000009_search::Migration),
+            Box::new(m20261123_000010_membership::Migration),
+            Box::new(m20261123_000011_subscriptions::Migration),
+            Box::new(m20261123_000012_budget::Migration),
         ]
     }
 }

@@ -73,6 +73,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings.push(tls(config));
     findings.extend(reporters(config, &clock).await);
     findings.extend(platforms(config, &clock).await);
+    findings.push(watch(config));
     findings.extend(letters(config).await);
     findings.push(files(config).await);
     findings.extend(rules(config));
@@ -171,7 +172,7 @@ async fn platforms(config: &Config, clock: &SharedClock) -> Vec<Finding> {
             "none: set graph (Microsoft 365) or google (Google Workspace)",
         )];
     }
-    let mail = match start::connect(config, clock).await {
+    let mail = match start::connect(config, clock, None).await {
         Ok(mail) => mail,
         Err(error) => return vec![wrong("mail platforms", error.to_string())],
     };
@@ -184,6 +185,38 @@ async fn platforms(config: &Config, clock: &SharedClock) -> Vec<Finding> {
         }));
     }
     findings
+}
+
+/// How late copies are found, and what notifications need beside it; only their
+/// first subscription proves that.
+fn watch(config: &Config) -> Finding {
+    let watch = &config.watch;
+    let subject = "watch";
+    if !watch.is_on() {
+        return fine(subject, "switched off: copies that come late stay");
+    }
+    let mut ways = Vec::new();
+    if let Some(url) = &watch.graph_notification_url {
+        ways.push(format!(
+            "Microsoft 365 notifies {}/hooks/graph, which it must reach (Mail.Read or \
+             Mail.ReadWrite in Entra)",
+            url.as_str().trim_end_matches('/')
+        ));
+    }
+    if let Some(topic) = &watch.gmail_topic {
+        ways.push(format!(
+            "Gmail publishes to {topic} (gmail-api-push@system.gserviceaccount.com must be \
+             roles/pubsub.publisher there), pushed to {}/hooks/gmail",
+            config.server.base_url()
+        ));
+    }
+    if ways.is_empty() {
+        ways.push("mailboxes are asked at intervals, without notifications".to_owned());
+    }
+    fine(
+        subject,
+        format!("{} hours: {}", watch.hours, ways.join("; ")),
+    )
 }
 
 /// Whether files can be taken apart, proved with one.

@@ -19,10 +19,12 @@ macro_rules! put {
 }
 
 mod analyze;
+mod clicks;
 mod config;
 #[cfg(feature = "sim")]
 mod demo;
 mod doctor;
+mod hunt;
 mod indicator;
 mod keys;
 mod logging;
@@ -30,6 +32,7 @@ mod migrate;
 mod model;
 mod openapi;
 mod policy;
+mod receipt;
 mod serve;
 #[cfg(feature = "sim")]
 mod simulate;
@@ -83,6 +86,15 @@ enum Command {
     /// judged anew by it
     #[command(subcommand)]
     Indicator(indicator::Command),
+    /// Show every copy of a message in all mailboxes, or what fits a query; moves
+    /// nothing
+    Hunt(hunt::Options),
+    /// Check what a search reached: its signed receipt
+    #[command(subcommand)]
+    Receipt(receipt::Command),
+    /// Import who clicked the links of a campaign
+    #[command(subcommand)]
+    Clicks(clicks::Command),
     /// Prove a judgement
     #[command(subcommand)]
     Verdict(verdict::Command),
@@ -165,6 +177,9 @@ impl Cli {
             Command::Analyze(options) => analyze::run(&options),
             Command::Policy(command) => policy::run(command).await,
             Command::Indicator(command) => indicator::run(command).await,
+            Command::Hunt(options) => hunt::run(&options).await,
+            Command::Receipt(command) => receipt::run(command).await,
+            Command::Clicks(command) => clicks::run(command).await,
             Command::Verdict(command) => verdict::run(command).await,
             Command::Model(command) => model::run(command).await,
             Command::DissectFiles => Ok(dissect_files()),

@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    app::{App, Judging, Mail},
+    app::{App, Judging, Mail, StoredBudgets},
     auth::{ReporterVerifier, VerifierError},
     clock::SharedClock,
     config::{Config, FieldError, files::Files, policy::PolicyError, server::Server},
@@ -26,7 +26,11 @@ use crate::{
     http::{self, State},
     intake::Desk,
     jobs::{self, Wake, Work, Workers, WorkersOptions},
-    mailbox::{gmail::GmailMail, graph::GraphMail},
+    mailbox::{
+        gmail::{GmailFeed, GmailMail},
+        graph::{GraphFeed, GraphMail},
+        pace::SharedBudgets,
+    },
     notify::{Notifier, NotifyError},
     policy, remediation,
     sandbox::{Sandbox, SandboxOptions},
@@ -147,19 +151,43 @@ pub async fn open_store(
     Ok(store)
 }
 
-/// The mail platforms of the configuration; makes no call to them yet.
+/// The mail platforms of the configuration; makes no call to them yet. They keep
+/// to `budgets` together with other processes, without to their own count.
 ///
 /// # Errors
 /// The setting that cannot be used.
-pub async fn connect(config: &Config, clock: &SharedClock) -> Result<Mail, FieldError> {
+pub async fn connect(
+    config: &Config,
+    clock: &SharedClock,
+    budgets: Option<Arc<dyn SharedBudgets>>,
+) -> Result<Mail, FieldError> {
     let mut mail = Mail::default();
+    let watch = &config.watch;
     if let Some(graph) = &config.graph {
-        mail.add(Arc::new(GraphMail::new(graph, SharedClock::clone(clock))?));
+        let mut graph = GraphMail::new(graph, SharedClock::clone(clock))?;
+        if let Some(budgets) = &budgets {
+            graph = graph.sharing(Arc::clone(budgets));
+        }
+        let graph = Arc::new(graph);
+        if let Some(base) = watch
+            .graph_notification_url
+            .as_ref()
+            .filter(|_| watch.is_on())
+        {
+            mail.add_feed(Arc::new(GraphFeed::new(Arc::clone(&graph), base)));
+        }
+        mail.add(graph);
     }
     if let Some(google) = &config.google {
-        mail.add(Arc::new(
-            GmailMail::new(google, SharedClock::clone(clock)).await?,
-        ));
+        let mut gmail = GmailMail::new(google, SharedClock::clone(clock)).await?;
+        if let Some(budgets) = budgets {
+            gmail = gmail.sharing(budgets);
+        }
+        let gmail = Arc::new(gmail);
+        if let Some(topic) = watch.gmail_topic.as_ref().filter(|_| watch.is_on()) {
+            mail.add_feed(Arc::new(GmailFeed::new(Arc::clone(&gmail), topic.clone())));
+        }
+        mail.add(gmail);
     }
     Ok(mail)
 }
@@ -181,7 +209,8 @@ pub async fn build_app(
     let tenant = store
         .ensure_tenant(&config.organisation.name, clock.now())
         .await?;
-    let mail = connect(&config, &clock).await?;
+    let budgets = StoredBudgets::new(store.clone(), tenant, clock.clone());
+    let mail = connect(&config, &clock, Some(Arc::new(budgets))).await?;
     let notifier = Notifier::new(&config.notify)?;
     let sandbox = Arc::new(sandbox(&config.files));
     let resolver = resolver(config.authentication.nameserver)?;
@@ -264,8 +293,11 @@ fn kinds(app: &App) -> Vec<Arc<dyn Work>> {
         Arc::new(triage::Letters(Arc::clone(&app))),
         Arc::new(policy::trial::Trials(Arc::clone(&app))),
         Arc::new(remediation::Search(Arc::clone(&app))),
+        Arc::new(remediation::DryRun(Arc::clone(&app))),
         Arc::new(remediation::Pulling(Arc::clone(&app))),
-        Arc::new(remediation::Close(app)),
+        Arc::new(remediation::Close(Arc::clone(&app))),
+        Arc::new(remediation::watch::Watching(Arc::clone(&app))),
+        Arc::new(remediation::watch::Subscribing(app)),
     ]
 }
 
@@ -281,10 +313,14 @@ pub async fn resume(app: &App) -> Result<(), StoreError> {
     }
     let now = app.clock.now();
     let tx = app.store.begin().await?;
-    let periodic = vec![
+    let mut periodic = vec![
         jobs::directory(app.tenant, now),
         jobs::hunt(app.tenant, now),
     ];
+    if app.mail.feeds().next().is_some() {
+        // What expired while nobody was here is found out.
+        periodic.push(jobs::subscribe(app.tenant, now));
+    }
     tx.of(app.tenant).enqueue(periodic, now).await?;
     if !app.config.reporters.reputation.enabled {
         let erased = tx.of(app.tenant).erase_votes().await?;
@@ -298,6 +334,21 @@ pub async fn resume(app: &App) -> Result<(), StoreError> {
 /// The workers of an app; they run once they are spawned.
 #[must_use]
 pub fn workers(app: &App, wake: Wake) -> Workers {
+    workers_for(app, wake, kinds(app))
+}
+
+/// Workers that read mailboxes and move nothing: the directory, and dry runs.
+#[must_use]
+pub fn readers(app: &App) -> Workers {
+    let shared = Arc::new(app.clone());
+    let kinds: Vec<Arc<dyn Work>> = vec![
+        Arc::new(triage::Directory(Arc::clone(&shared))),
+        Arc::new(remediation::DryRun(shared)),
+    ];
+    workers_for(app, Wake::default(), kinds)
+}
+
+fn workers_for(app: &App, wake: Wake, kinds: Vec<Arc<dyn Work>>) -> Workers {
     let pace = &app.config.workers;
     let options = WorkersOptions {
         concurrency: pace.concurrency,
@@ -305,7 +356,7 @@ pub fn workers(app: &App, wake: Wake) -> Workers {
         ..WorkersOptions::default()
     };
     let clock = SharedClock::clone(&app.clock);
-    Workers::new(app.store.clone(), clock, wake, kinds(app), options)
+    Workers::new(app.store.clone(), clock, wake, kinds, options)
 }
 
 /// A service that runs.

@@ -162,6 +162,7 @@ fn built(text: &str, environment: &[Override]) -> Result<Config, ConfigError> {
         .map_err(said)?;
     config.read_secrets()?;
     config.share_authserv_ids();
+    config.share_push();
     config.validate()?;
     Ok(config)
 }

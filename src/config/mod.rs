@@ -19,9 +19,11 @@ pub mod organisation;
 pub mod policy;
 pub mod reporters;
 pub mod reputation;
+pub mod search;
 pub mod server;
 #[cfg(test)]
 mod tests;
+pub mod watch;
 pub mod workers;
 
 use std::path::Path;
@@ -53,6 +55,8 @@ pub struct Config {
     pub reporters: reporters::Reporters,
     /// When the server may act without a person.
     pub policy: policy::Policy,
+    /// Where copies are looked for.
+    pub search: search::SearchScope,
     /// How the files of a message are taken apart.
     pub files: files::Files,
     /// Whether SPF, DKIM, DMARC and ARC are checked here too.
@@ -65,6 +69,8 @@ pub struct Config {
     pub notify: notify::Notify,
     /// The pace of background work.
     pub workers: workers::WorkerPace,
+    /// How long a pulled campaign is looked for again.
+    pub watch: watch::Watch,
     /// What is logged, and how.
     pub log: log::Log,
 }
@@ -106,8 +112,15 @@ impl Config {
         if let Some(google) = &self.google {
             google.validate()?;
         }
+        // before the reporters' section, which may hold what this one names
+        self.watch.validate(
+            self.graph.is_some(),
+            self.google.is_some(),
+            self.reporters.hooks.pubsub.as_ref(),
+        )?;
         self.reporters.validate()?;
         self.policy.validate()?;
+        self.search.validate()?;
         self.files.validate()?;
         self.authentication.validate()?;
         self.lookups.validate()?;
@@ -141,6 +154,7 @@ impl Config {
         if let Some(google) = &self.google {
             named.push(("google.service_account_file", &google.service_account_file));
         }
+        named.push(("search.receipt_key_file", &self.search.receipt_key_file));
         for (field, path) in named {
             if let Some(path) = path {
                 graph::read_small(field, path)?;
@@ -156,6 +170,14 @@ impl Config {
             self.policy
                 .trusted_authserv_ids
                 .clone_from(&self.organisation.authserv_ids);
+        }
+    }
+
+    /// Who signs Pub/Sub's pushes can be named beside the topic; the reporters'
+    /// section goes before.
+    fn share_push(&mut self) {
+        if self.reporters.hooks.pubsub.is_none() {
+            self.reporters.hooks.pubsub = self.watch.push();
         }
     }
 

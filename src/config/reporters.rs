@@ -134,7 +134,7 @@ pub struct Hooks {
 }
 
 /// What a Pub/Sub push token must say.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PubSub {
     /// The subscription's audience (by default its push endpoint's address).

@@ -11,6 +11,7 @@ use crate::{
     cli::start::{self, Running},
     clock::SharedClock,
     config::Config,
+    domain::Provider,
     sim::{GMAIL_DOMAIN, GRAPH_DOMAIN, REPORTER_SCOPE, Sim},
     store::api_key::ApiKeyRow,
 };
@@ -86,7 +87,7 @@ pub fn settings(sim: &Sim, listen: SocketAddr, folder: &std::path::Path) -> anyh
     let base = sim.base_url();
     let url = format!("http://{listen}");
     let smtp = sim.smtp_addr();
-    let value = serde_json::json!({
+    let mut value = serde_json::json!({
         "server": {
             "listen": listen,
             "public_url": url,
@@ -142,6 +143,16 @@ pub fn settings(sim: &Sim, listen: SocketAddr, folder: &std::path::Path) -> anyh
         },
         "log": { "level": "warn" },
     });
+    // A platform without a mailbox is not configured.
+    let used = |provider| {
+        let mut users = sim.organisation().users.iter();
+        users.any(|user| user.provider == provider)
+    };
+    for (section, provider) in [("graph", Provider::Graph), ("google", Provider::Gmail)] {
+        if let Some(sections) = value.as_object_mut().filter(|_| !used(provider)) {
+            sections.remove(section);
+        }
+    }
     Ok(toml::to_string(&value)?)
 }
 

@@ -141,6 +141,8 @@ async fn look(
         at_rest &= counts.pending == 0;
         if let Some(remediation) = rows.remediation_of(campaign).await? {
             at_rest &= remediation.state == RemediationState::Closed;
+            let searched = rows.searched(campaign).await?;
+            let (part, whole) = searched.map_or((0, 0), |s| (s.counts.searched, s.counts.expected));
             let found = counts.found - counts.changed;
             let rested = counts.pulled + counts.gone;
             if remediation.state != RemediationState::Closed {
@@ -149,7 +151,7 @@ async fn look(
                     .searched
                     .take()
                     .or_else(|| show.bar("mailboxes searched"));
-                update(bar.as_ref(), remediation.searched, remediation.mailboxes);
+                update(bar.as_ref(), counted(part), counted(whole));
                 seen.searched = bar;
                 let bar = seen.pulled.take().or_else(|| show.bar("copies pulled"));
                 update(bar.as_ref(), counted(rested), counted(found));
@@ -159,10 +161,7 @@ async fn look(
                 for bar in [seen.searched.take(), seen.pulled.take()] {
                     bar.inspect(ProgressBar::finish_and_clear);
                 }
-                show.say(
-                    "mailboxes searched",
-                    &format!("{}/{}", remediation.searched, remediation.mailboxes),
-                );
+                show.say("mailboxes searched", &format!("{part}/{whole}"));
                 show.say("copies pulled", &format!("{}/{found}", counts.pulled));
             }
         }

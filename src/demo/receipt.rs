@@ -107,11 +107,15 @@ impl Receipt {
             let counts = rows.count_pulls(campaign.id).await?;
             receipt.found += counts.found - counts.changed;
             last = last.max(rows.last_settled(campaign.id).await?);
-            let Some(remediation) = rows.remediation_of(campaign.id).await? else {
+            let Some(searched) = rows.searched(campaign.id).await? else {
                 continue;
             };
-            receipt.searched = receipt.searched.max(remediation.searched);
-            for gap in rows.gaps(remediation.id).await? {
+            let n = i64::try_from(searched.counts.searched).unwrap_or(i64::MAX);
+            receipt.searched = receipt.searched.max(n);
+            let gaps = rows
+                .gaps(searched.search.id, &PageRequest::first(1_000))
+                .await?;
+            for gap in gaps.items {
                 receipt.unreachable.push(Unreachable {
                     mailbox: gap.mailbox.address.to_string(),
                     reason: gap.reason,

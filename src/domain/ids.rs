@@ -50,6 +50,8 @@ pub mod kinds {
         Assessment = "asm";
         /// Something that was put into force.
         InForce = "frc";
+        /// One search of the mailboxes.
+        Search = "sch";
     }
 }
 
@@ -83,6 +85,8 @@ pub type EgressId = Id<kinds::Egress>;
 pub type AssessmentId = Id<kinds::Assessment>;
 /// `frc_…`
 pub type InForceId = Id<kinds::InForce>;
+/// `sch_…`
+pub type SearchId = Id<kinds::Search>;
 
 /// Why a string is not an identifier of the wanted kind.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]

@@ -5,21 +5,29 @@
 
 mod address;
 mod answer;
+pub mod exposure;
 mod ids;
 pub mod priority;
 mod pull;
 mod query;
 mod report;
 pub mod reputation;
+mod search;
+mod search_query;
 mod verdict;
 
 pub use address::{AddressError, MailboxAddress};
 pub use answer::{AskedKind, OWN_LIST, Reputation, SourceAnswer};
 pub use ids::{
     ApiKeyId, AssessmentId, CampaignId, EgressId, EventId, Id, IdError, IdKind, InForceId, JobId,
-    LetterId, PullId, RemediationId, ReportId, SubmissionId, TenantId, kinds,
+    LetterId, PullId, RemediationId, ReportId, SearchId, SubmissionId, TenantId, kinds,
 };
 pub use pull::{Desired, Effect, Observed, Place, PullRole, PullSnapshot, Standing, next_effect};
 pub use query::{Locator, LocatorError, MailboxRef, MessageQuery, Provider};
-pub use report::{EvidenceState, ReportClient, ReportReason, ReportStatus};
+pub use report::{EvidenceState, ReportClient, ReportReason, ReportStatus, subject_of};
+pub use search::{
+    Cause, DirectoryState, Errand, HitOutcome, MailboxState, Plan, PlannedList, PlannedRecords,
+    PlannedWay, SearchKind, SearchState, Sighting, Way,
+};
+pub use search_query::QueryError;
 pub use verdict::{Action, Assessment, Deed, Kind, Signal, Verdict, VerdictSource};

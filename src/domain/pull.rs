@@ -45,13 +45,15 @@ words! {
 
 words! {
     /// Why this copy is a target.
-    PullRole, "reported, copy, forward" {
+    PullRole, "reported, copy, forward, variant" {
         /// The reporter's own copy.
         Reported = "reported",
         /// Another copy of the same message.
         Copy = "copy",
         /// A forward of it inside the organisation.
         Forward = "forward",
+        /// Another message of the same campaign.
+        Variant = "variant",
     }
 }
 

@@ -145,21 +145,78 @@ fn is_segment(text: &str, longest: usize, marks: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
 }
 
-/// What to look for in a mailbox. An adapter compiles it into its provider's
-/// query language and escapes every part.
+/// What to look for in a mailbox: a message that fits any one of the entries. An
+/// adapter compiles it into its provider's query language, escapes every part,
+/// and leaves out (and says so) what that language cannot hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageQuery {
-    /// Any of these Message-IDs, without angle brackets. At most 20.
+    /// Any of these Message-IDs, without angle brackets. At most 20. Not bounded
+    /// by time.
     pub message_ids: Vec<String>,
+    /// Any of these sender addresses. At most 20.
+    #[serde(default)]
+    pub senders: Vec<MailboxAddress>,
+    /// Any of these texts in the subject. At most 20.
+    #[serde(default)]
+    pub subjects: Vec<String>,
+    /// Any of these names of attached files. At most 20.
+    #[serde(default)]
+    pub attachments: Vec<String>,
     /// Phrases that a forward of the message would still hold (link hosts). A
-    /// provider whose search cannot combine them with ids in one call leaves
-    /// them out and says so in its capabilities.
+    /// provider whose search cannot combine them (and file names) with the other
+    /// entries in one call leaves them out and says so in its capabilities.
     pub phrases: Vec<String>,
-    /// Only messages received (or sent) after this time; bounds phrase search,
-    /// never search by id.
+    /// Only messages received (or sent) from this time on; bounds everything but
+    /// the Message-IDs.
     pub after: DateTime<Utc>,
+    /// Only messages received before this time; bounds what `after` bounds.
+    #[serde(default)]
+    pub before: Option<DateTime<Utc>>,
     /// Only the mailbox's own sent mail; used to follow forwards.
     pub sent_only: bool,
+    /// What its owner deleted for good too, where the platform lets us look: a
+    /// second call for each mailbox.
+    #[serde(default)]
+    pub recoverable: bool,
+}
+
+impl MessageQuery {
+    /// For these Message-IDs alone.
+    pub fn by_ids(ids: impl IntoIterator<Item = impl Into<String>>, after: DateTime<Utc>) -> Self {
+        Self {
+            message_ids: ids.into_iter().map(Into::into).collect(),
+            senders: Vec::new(),
+            subjects: Vec::new(),
+            attachments: Vec::new(),
+            phrases: Vec::new(),
+            after,
+            before: None,
+            sent_only: false,
+            recoverable: false,
+        }
+    }
+
+    /// For nothing yet: the entries are set one by one.
+    #[must_use]
+    pub fn since(after: DateTime<Utc>) -> Self {
+        Self::by_ids(None::<String>, after)
+    }
+
+    /// Whether it names anything to look for.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.message_ids.is_empty()
+            && self.senders.is_empty()
+            && self.subjects.is_empty()
+            && self.attachments.is_empty()
+            && self.phrases.is_empty()
+    }
+
+    /// Whether a message received then lies in the window; one without a time does.
+    #[must_use]
+    pub fn covers(&self, received: Option<DateTime<Utc>>) -> bool {
+        received.is_none_or(|at| at >= self.after && self.before.is_none_or(|before| at < before))
+    }
 }
 
 #[cfg(test)]

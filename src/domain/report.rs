@@ -93,3 +93,9 @@ words! {
         Closed = "closed",
     }
 }
+
+/// The identity provider's own subject inside `entra:{tid}:{oid}` or `google:{sub}`.
+#[must_use]
+pub fn subject_of(reporter: &str) -> &str {
+    reporter.rsplit(':').next().unwrap_or(reporter)
+}

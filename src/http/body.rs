@@ -25,6 +25,9 @@ const MAX_COMMAND: usize = 64 * 1024;
 /// The largest JSON body with a policy file: twice its own limit, for escapes.
 const MAX_POLICY: usize = 2 * 1024 * 1024 + 4 * 1024;
 
+/// The largest JSON body with a message of 25 MiB in base64.
+const MAX_MESSAGE: usize = 36 * 1024 * 1024;
+
 /// The essence of the body's media type, in lower case, without parameters.
 pub(super) fn media_type(request: &HttpRequest) -> Option<String> {
     let value = request.headers().get(CONTENT_TYPE)?.to_str().ok()?;
@@ -121,6 +124,17 @@ pub(super) async fn policy<T: DeserializeOwned>(
     payload: web::Payload,
 ) -> Result<T, Problem> {
     json(request, payload, MAX_POLICY).await
+}
+
+/// Reads a JSON body that may carry a whole message in base64, strictly.
+///
+/// # Errors
+/// As [`command`].
+pub(super) async fn message<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<T, Problem> {
+    json(request, payload, MAX_MESSAGE).await
 }
 
 async fn json<T: DeserializeOwned>(

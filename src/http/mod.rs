@@ -5,7 +5,9 @@
 
 pub mod api;
 mod body;
+mod clicks;
 pub mod console;
+mod contrast;
 mod edge;
 pub mod gmail_addon;
 mod health;
@@ -16,6 +18,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod problem;
 pub mod rate;
+mod sightings;
 mod state;
 
 use std::sync::Arc;

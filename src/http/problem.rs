@@ -16,8 +16,12 @@ use crate::strict_json::StrictJsonError;
 use crate::{
     intake::IntakeError,
     policy::force::ForceError,
+    remediation::{dry_run::DryRunError, receipt::ShowError},
     store::StoreError,
-    triage::{indicators::IndicatorError, overturn::OverturnError},
+    triage::{
+        clicks::ClickError, grouping::GroupingError, indicators::IndicatorError,
+        overturn::OverturnError,
+    },
 };
 
 /// The media type of every error's body.
@@ -80,6 +84,8 @@ codes! {
     PolicyUntried = "policy_untried", 409, "The policy was not tried on the history";
     /// The evidence does not allow what was asked.
     EvidenceMissing = "evidence_missing", 409, "The evidence does not allow this";
+    /// What would change is being searched or moved.
+    UnderWay = "under_way", 409, "A search or a pull is under way";
     /// The body is larger than this server takes.
     TooLarge = "too_large", 413, "The body is too large";
     /// The address is too long.
@@ -327,6 +333,33 @@ impl From<ForceError> for Problem {
     }
 }
 
+impl From<DryRunError> for Problem {
+    fn from(error: DryRunError) -> Self {
+        match error {
+            DryRunError::NotFound => Self::new(Code::NotFound),
+            DryRunError::TooLarge => Self::new(Code::TooLarge).detail(error.to_string()),
+            DryRunError::Nothing(what) => Self::new(Code::InvalidField).detail(what),
+            DryRunError::TooMany => Self::new(Code::TooManyRequests)
+                .detail(error.to_string())
+                .retry_after(60),
+            DryRunError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ShowError> for Problem {
+    fn from(error: ShowError) -> Self {
+        match error {
+            ShowError::NotFound => Self::new(Code::NotFound),
+            ShowError::Store(error) => error.into(),
+            error @ ShowError::Key(_) => {
+                tracing::error!(%error, "a receipt cannot be signed");
+                Self::new(Code::Unavailable)
+            }
+        }
+    }
+}
+
 impl From<OverturnError> for Problem {
     fn from(error: OverturnError) -> Self {
         match error {
@@ -335,6 +368,29 @@ impl From<OverturnError> for Problem {
                 Self::new(Code::EvidenceMissing).detail(error.to_string())
             }
             OverturnError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<GroupingError> for Problem {
+    fn from(error: GroupingError) -> Self {
+        match error {
+            GroupingError::NotFound => Self::new(Code::NotFound),
+            GroupingError::UnderWay { .. } => Self::new(Code::UnderWay).detail(error.to_string()),
+            GroupingError::Store(error) => error.into(),
+            _ => Self::new(Code::InvalidField).detail(error.to_string()),
+        }
+    }
+}
+
+impl From<ClickError> for Problem {
+    fn from(error: ClickError) -> Self {
+        match error {
+            ClickError::NotFound => Self::new(Code::NotFound),
+            ClickError::TooMuch => Self::new(Code::TooLarge).detail(error.to_string()),
+            ClickError::Column(_) => Self::new(Code::InvalidField).detail(error.to_string()),
+            ClickError::Json(error) => error.into(),
+            ClickError::Store(error) => error.into(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{metrics::Metrics, rate::Rates};
+use super::{hooks::Subscribed, metrics::Metrics, rate::Rates};
 use crate::{app::App, auth::ReporterVerifier, intake::Desk, jobs::Wake};
 
 /// Everything the routes use; cheap to clone.
@@ -20,6 +20,8 @@ pub struct State {
     pub metrics: Metrics,
     /// How many reports are taken of one person.
     pub rates: Arc<Rates>,
+    /// The subscriptions whose notifications are believed.
+    pub subscribed: Arc<Subscribed>,
     /// What links begin with, without a slash at the end.
     pub base_url: Arc<str>,
 }
@@ -37,6 +39,7 @@ impl State {
             wake,
             metrics: Metrics::install(),
             rates,
+            subscribed: Arc::default(),
             base_url,
         }
     }

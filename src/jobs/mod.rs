@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    domain::{CampaignId, LetterId, RemediationId, SubmissionId, TenantId},
+    domain::{CampaignId, LetterId, RemediationId, SearchId, SubmissionId, TenantId},
     store::{
         StoreError,
         job::{Lease, NewJob},
@@ -34,10 +34,16 @@ pub const ENRICH: &str = "enrich";
 pub const HUNT: &str = "hunt";
 /// Finds the copies of a campaign.
 pub const SEARCH: &str = "search";
+/// Shows what a pull would find.
+pub const DRY_RUN: &str = "dry_run";
 /// Brings a campaign's copies to where they are wanted.
 pub const PULL: &str = "pull";
 /// Closes a remediation that has come to rest.
 pub const CLOSE: &str = "close";
+/// Looks again for copies of a campaign that was pulled.
+pub const WATCH: &str = "watch";
+/// Keeps the subscriptions to change notifications that watches need.
+pub const SUBSCRIBE: &str = "subscribe";
 /// Sends one letter.
 pub const LETTER: &str = "letter";
 /// Tries a policy on the history.
@@ -78,8 +84,14 @@ pub fn hunt(tenant: TenantId, at: DateTime<Utc>) -> NewJob {
 
 /// See [`SEARCH`].
 #[must_use]
-pub fn search(remediation: RemediationId, at: DateTime<Utc>) -> NewJob {
-    job(SEARCH, remediation.to_string(), at, 30)
+pub fn search(search: SearchId, at: DateTime<Utc>) -> NewJob {
+    job(SEARCH, search.to_string(), at, 30)
+}
+
+/// See [`DRY_RUN`].
+#[must_use]
+pub fn dry_run(search: SearchId, at: DateTime<Utc>) -> NewJob {
+    job(DRY_RUN, search.to_string(), at, 30)
 }
 
 /// See [`PULL`].
@@ -92,6 +104,18 @@ pub fn pull(campaign: CampaignId, at: DateTime<Utc>) -> NewJob {
 #[must_use]
 pub fn close(remediation: RemediationId, at: DateTime<Utc>) -> NewJob {
     job(CLOSE, remediation.to_string(), at, 30)
+}
+
+/// See [`WATCH`].
+#[must_use]
+pub fn watch(remediation: RemediationId, at: DateTime<Utc>) -> NewJob {
+    job(WATCH, remediation.to_string(), at, 30)
+}
+
+/// See [`SUBSCRIBE`].
+#[must_use]
+pub fn subscribe(tenant: TenantId, at: DateTime<Utc>) -> NewJob {
+    job(SUBSCRIBE, tenant.to_string(), at, 1_000_000)
 }
 
 /// See [`LETTER`].

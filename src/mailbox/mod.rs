@@ -4,26 +4,49 @@
 //! Workspace). Only this room may use the providers' SDKs. Every method makes
 //! provider calls; none of them writes to the database. A `match` on the
 //! provider stands nowhere outside this room.
+//!
+//! Reading and writing are two traits: what is given a [`MailReader`] (or
+//! [`ReadOnly`], made of a provider that could write) cannot move a message.
 
+mod counts;
+pub mod feed;
 pub mod gmail;
 pub mod graph;
 pub mod pace;
+mod reach;
+mod read_only;
+mod seen;
+mod terms;
 mod wire;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 
-use crate::domain::{Locator, MailboxAddress, MailboxRef, MessageQuery, Place, Provider};
+use crate::domain::{Cause, Locator, MailboxAddress, MailboxRef, MessageQuery, Place, Provider};
 
+pub use counts::{Counts, Family, counted};
+pub use reach::{
+    Audience, Deliveries, Delivery, DeliveryQuery, DeliverySource, Forwarding, ForwardingKind,
+    GroupKind, Purpose,
+};
+pub use read_only::ReadOnly;
+pub use seen::{Content, Fields, Found, ReplyState, Seen};
 pub use wire::CALL_LIMIT;
+
+/// Whether every platform can be asked for this Message-ID (without angle brackets):
+/// 1 to 998 visible ASCII characters, none of which ends a term of a search.
+#[must_use]
+pub fn can_be_asked(id: &str) -> bool {
+    wire::message_id(id).is_some_and(gmail::can_hold)
+}
 
 /// What a provider can do, so that callers need not ask which one it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// `search` honours [`MessageQuery::phrases`] in the same call as the ids.
+    /// `search` honours [`MessageQuery::phrases`] and attachments in the same call
+    /// as the ids; without it only in a query of nothing else.
     pub searches_phrases: bool,
     /// `insert` puts a finished message into a mailbox without sending it.
     pub inserts: bool,
@@ -51,6 +74,8 @@ pub struct MailboxEntry {
     pub display_name: Option<String>,
     /// Stable identity of the person: Entra object id, Google user id (`sub`).
     pub subject: Option<String>,
+    /// The department, as the directory names it, at most 200 characters.
+    pub department: Option<String>,
 }
 
 /// What a client said about the reported item. All of it is unproven.
@@ -60,52 +85,6 @@ pub struct ItemHint {
     pub item_id: Option<String>,
     /// Message-ID, with or without angle brackets.
     pub internet_message_id: Option<String>,
-}
-
-/// A message seen in a mailbox.
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// Where it is found again.
-    pub locator: Locator,
-    /// Folder or labels, and state.
-    pub place: Place,
-    /// The platform's own received time.
-    pub received: Option<DateTime<Utc>>,
-    /// Whether it is what the mailbox's owner sent, by the platform's own mark
-    /// (Gmail's `SENT` label, Graph's Sent Items folder) and never by a header
-    /// that its sender chose. Only a look ([`MailProvider::inspect`]) tells; a
-    /// search leaves it false.
-    pub sent: bool,
-    /// What it holds, to verify it by.
-    pub content: Content,
-}
-
-/// A message's content as far as the provider gave it in one call.
-#[derive(Debug, Clone)]
-pub enum Content {
-    /// Only that it exists (Gmail list): look before acting on it.
-    Unread,
-    /// Chosen fields (Graph).
-    Fields(Fields),
-    /// The whole message (Gmail raw).
-    Raw(Bytes),
-}
-
-/// The fields Graph gives beside a message.
-#[derive(Debug, Clone, Default)]
-pub struct Fields {
-    /// `internetMessageId` without angle brackets.
-    pub message_id: Option<String>,
-    /// Sender's address as shown.
-    pub from: Option<String>,
-    /// Subject.
-    pub subject: Option<String>,
-    /// To and Cc addresses.
-    pub recipients: Vec<MailboxAddress>,
-    /// Body text or HTML; absent when not asked for.
-    pub body: Option<String>,
-    /// Whether `body` is HTML.
-    pub body_is_html: bool,
 }
 
 /// A move into quarantine that has been decided and whose intent is durable.
@@ -206,6 +185,26 @@ pub enum Disposition {
 }
 
 impl MailboxError {
+    /// Why a mailbox is out of reach, in one word.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Throttled { .. } => Cause::Throttled,
+            Self::Unauthorized(_) => Cause::Consent,
+            Self::Forbidden(_) => Cause::Scope,
+            Self::NoMailbox(code) => match code.as_str() {
+                // Exchange says this of a mailbox on a server of one's own.
+                "MailboxNotSupportedForRESTAPI" => Cause::OnPremises,
+                "ErrorNonExistentMailbox" | "ErrorInvalidUser" | "Request_ResourceNotFound" => {
+                    Cause::Locked
+                }
+                _ => Cause::NoLicence,
+            },
+            Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Malformed(_) => Cause::Outage,
+            Self::Gone | Self::Rejected { .. } => Cause::Other,
+        }
+    }
+
     /// The decision an error carries.
     #[must_use]
     pub const fn disposition(&self) -> Disposition {
@@ -221,25 +220,29 @@ impl MailboxError {
     }
 }
 
-/// A mail platform in our verbs. Methods that take slices give exactly one
-/// answer for each input, in order; a provider that can, batches them.
+/// A mail platform, as far as it is read. Methods that take slices give exactly
+/// one answer for each input, in order; a provider that can, batches them.
 #[async_trait]
-pub trait MailProvider: Send + Sync {
+pub trait MailReader: Send + Sync {
     /// Which platform.
     fn provider(&self) -> Provider;
 
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// The calls made over this connection so far.
+    fn calls(&self) -> Counts;
+
     /// A page of the organisation's mailboxes; `cursor` is `None` for the first.
     async fn mailboxes(&self, cursor: Option<&str>) -> Result<MailboxPage, MailboxError>;
 
-    /// The addresses behind a group or distribution list, nested ones
-    /// flattened; `None` when the address is no group of this directory.
-    async fn expand(
-        &self,
-        address: &MailboxAddress,
-    ) -> Result<Option<Vec<MailboxAddress>>, MailboxError>;
+    /// The people behind a group or distribution list, nested ones flattened;
+    /// `None` when the address is no group that this directory lists.
+    async fn expand(&self, address: &MailboxAddress) -> Result<Option<Audience>, MailboxError>;
+
+    /// The addresses of groups that keep a copy in a mailbox of their own, which no
+    /// search reaches (Microsoft 365 groups, collaborative inboxes).
+    async fn keepers(&self) -> Result<Vec<MailboxAddress>, MailboxError>;
 
     /// The items of `mailbox` that the hint may mean: at most one by item id;
     /// by Message-ID possibly several, since senders choose it.
@@ -250,7 +253,7 @@ pub trait MailProvider: Send + Sync {
         &self,
         mailboxes: &[MailboxRef],
         query: &MessageQuery,
-    ) -> Vec<Result<Vec<Seen>, MailboxError>>;
+    ) -> Vec<Result<Found, MailboxError>>;
 
     /// The whole message. Graph regenerates it; Gmail gives it as received.
     async fn fetch_raw(&self, locator: &Locator) -> Result<Bytes, MailboxError>;
@@ -259,6 +262,28 @@ pub trait MailProvider: Send + Sync {
     /// when it is gone. One call a locator.
     async fn inspect(&self, locators: &[Locator]) -> Vec<Result<Option<Seen>, MailboxError>>;
 
+    /// Who got these messages, by the platform's own records. Records that cannot
+    /// be read (no licence, no permission, quota) are no error: the answer says
+    /// that it is not complete, and why.
+    async fn deliveries(&self, query: &DeliveryQuery) -> Result<Deliveries, MailboxError>;
+
+    /// Where each mailbox passes mail on by itself; what is switched off is left
+    /// out. Forwarding that an administrator set is not shown by every platform.
+    async fn forwarding(
+        &self,
+        mailboxes: &[MailboxRef],
+    ) -> Vec<Result<Vec<Forwarding>, MailboxError>>;
+
+    /// Whose each mailbox is: one call a mailbox on Graph, none on Gmail.
+    async fn purposes(&self, mailboxes: &[MailboxRef]) -> Vec<Result<Purpose, MailboxError>>;
+
+    /// Checks credentials, granted permissions and reach, for `doctor`.
+    async fn check(&self) -> Vec<Finding>;
+}
+
+/// A mail platform that messages can be moved in.
+#[async_trait]
+pub trait MailProvider: MailReader {
     /// The quarantine (hidden folder id, label id) of each mailbox, created
     /// where it does not exist yet; cached.
     async fn quarantine_of(&self, mailboxes: &[MailboxRef]) -> Vec<Result<String, MailboxError>>;
@@ -271,7 +296,4 @@ pub trait MailProvider: Send + Sync {
 
     /// Puts a finished message into the mailbox's inbox, unread.
     async fn insert(&self, mailbox: &MailboxRef, raw: &[u8]) -> Result<Locator, MailboxError>;
-
-    /// Checks credentials, granted permissions and reach, for `doctor`.
-    async fn check(&self) -> Vec<Finding>;
 }

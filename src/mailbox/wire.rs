@@ -8,9 +8,10 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
 
 use super::MailboxError;
-use crate::config::graph::FieldError;
+use crate::{config::graph::FieldError, domain::MessageQuery};
 
 /// A whole call, from connecting to the last octet of the answer.
 pub const CALL_LIMIT: Duration = Duration::from_secs(90);
@@ -52,6 +53,17 @@ impl Effect {
             Self::Change => MailboxError::OutcomeUnknown(what.into()),
         }
     }
+}
+
+/// A department as the directory names it, bounded; nothing for an empty one.
+pub(super) fn department(name: String) -> Option<String> {
+    let name: String = name
+        .trim()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(200)
+        .collect();
+    (!name.is_empty()).then_some(name)
 }
 
 /// Makes the process's TLS provider aws-lc-rs if none is installed yet: the
@@ -170,18 +182,42 @@ impl Remembered {
     }
 }
 
+/// What a refusal means where a page's token went with the call: tokens expire,
+/// and the walk through the pages begins anew another time.
+pub(super) fn stale_page(error: MailboxError, with_token: bool) -> MailboxError {
+    match error {
+        MailboxError::Rejected { status: 400, code } if with_token => {
+            MailboxError::Unavailable(format!("page token refused: {code}"))
+        }
+        other => other,
+    }
+}
+
+/// Something that holds until a time and is forgotten then.
+#[derive(Debug, Default)]
+pub(super) struct Until(Mutex<Option<DateTime<Utc>>>);
+
+impl Until {
+    pub(super) fn set(&self, end: DateTime<Utc>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
+    }
+
+    pub(super) fn is_set(&self, now: DateTime<Utc>) -> bool {
+        let end = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        end.is_some_and(|end| now < end)
+    }
+}
+
 /// The answer where a query cannot be put into the provider's language: nothing
-/// was asked for, or an id that it cannot take, which must show up as a gap and
-/// never as "searched, nothing there".
-pub(super) fn not_searchable<T: Default>(
-    query: &crate::domain::MessageQuery,
-) -> Result<T, super::MailboxError> {
-    if query.message_ids.is_empty() {
+/// was asked for, or what it cannot take, which must show up as a gap and never
+/// as "searched, nothing there".
+pub(super) fn not_searchable<T: Default>(query: &MessageQuery) -> Result<T, MailboxError> {
+    if query.is_empty() {
         return Ok(T::default());
     }
-    Err(super::MailboxError::Rejected {
+    Err(MailboxError::Rejected {
         status: 400,
-        code: "this Message-ID cannot be searched".to_owned(),
+        code: "this message cannot be searched for".to_owned(),
     })
 }
 

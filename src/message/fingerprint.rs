@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use unicode_security::skeleton;
 use url::Url;
 
 use super::{
-    HtmlView, Limits, ParsedMessage, Path, bare_id, links_of_text, normal_subject, registrable,
-    unwrap_link, words,
+    HtmlView, Limits, ParsedMessage, Path, bare_id, essence::Essence, links_of_text,
+    normal_subject, registrable, unwrap_link, words,
 };
 
 /// Words of a shingle.
@@ -20,7 +21,14 @@ const MAX_LINKS: usize = 64;
 /// Tags of a shingle of the HTML's shape.
 const TAGS: usize = 6;
 /// Hashes of the HTML's shape that are kept.
-const MAX_SHAPE: usize = 128;
+pub(super) const MAX_SHAPE: usize = 128;
+/// Files kept.
+const MAX_FILES: usize = 32;
+/// Bytes of a picture below which it is taken for a logo, which honest mail carries
+/// too.
+const LOGO: u64 = 30 * 1024;
+/// Names of parameters kept of a link.
+const MAX_KEYS: usize = 8;
 
 /// The likeness of a message in a form that can be stored. It holds no text of
 /// the message but its subject and its links without their parameters.
@@ -59,6 +67,28 @@ pub struct Fingerprint {
     /// it. Takes no part in [`compare`](super::compare).
     #[serde(default)]
     pub files: Vec<String>,
+    /// SHA-256 of the attachments, sorted, small pictures left out; empty where the
+    /// message is known by fields. Takes no part in [`compare`](super::compare), nor do
+    /// the fields that follow.
+    #[serde(default)]
+    pub attached: Vec<String>,
+    /// Links as `host/path?names`: [`Fingerprint::links`] with the sorted names of
+    /// their parameters.
+    #[serde(default)]
+    pub templates: Vec<String>,
+    /// The smallest hashes of three-word shingles of its own text, sorted: quoted mail,
+    /// greeting, signature and footers left out.
+    #[serde(default)]
+    pub essence: Vec<u64>,
+    /// Hashes of the telephone and account numbers in its own text, sorted.
+    #[serde(default)]
+    pub numbers: Vec<u64>,
+    /// Whether it says that it is mass mail.
+    #[serde(default)]
+    pub bulk: bool,
+    /// Hash of how the visible sender's name looks: confusable letters folded.
+    #[serde(default)]
+    pub name_look: Option<u64>,
 }
 
 impl Fingerprint {
@@ -83,7 +113,24 @@ impl Fingerprint {
         let returned = claims.return_path.iter().map(|p| ("return", p.domain()));
         let signed = claims.signers.iter().map(|d| ("dkim", d.as_str()));
         print.sent_from(returned.chain(signed));
+        print.bulk |= message.list.unsubscribe;
+        let name = message.author().and_then(|person| person.name.as_ref());
+        print.name_look = name.and_then(|name| look(name.exposed()));
+        let files = message
+            .attachments
+            .iter()
+            .filter(|file| !(file.media_type.starts_with("image/") && file.size < LOGO))
+            .filter(|file| file.size > 0)
+            .map(|file| file.sha256.clone());
+        print.attached = sorted(files);
         print
+    }
+
+    /// The fingerprint with the fuzzy hashes (TLSH) of the attachments, at most 32.
+    #[must_use]
+    pub fn with_files(mut self, hashes: impl IntoIterator<Item = String>) -> Self {
+        self.files = sorted(hashes);
+        self
     }
 
     /// The fingerprint with the network that handed the message in, as the border
@@ -119,7 +166,7 @@ impl Fingerprint {
 
     /// The fingerprint of a message known by fields, as a provider's API gives
     /// them. `message_id` may have brackets; `from` is an address, bare or in
-    /// angle brackets.
+    /// angle brackets with the name before it.
     #[must_use]
     pub fn of_fields(
         message_id: Option<&str>,
@@ -128,6 +175,7 @@ impl Fingerprint {
         body: &str,
         is_html: bool,
     ) -> Self {
+        let name = from.and_then(|f| f.rsplit_once('<')).map(|(name, _)| name);
         let from = from
             .map(|f| f.rsplit_once('<').map_or(f, |(_, tail)| tail))
             .map(|f| f.trim().trim_end_matches('>').to_lowercase())
@@ -147,6 +195,7 @@ impl Fingerprint {
         );
         print.shape = view.as_ref().map(shape).unwrap_or_default();
         print.sent_from(std::iter::empty());
+        print.name_look = name.and_then(|name| look(name.trim().trim_matches('"')));
         print
     }
 
@@ -159,6 +208,7 @@ impl Fingerprint {
     ) -> Self {
         let words = words(text);
         let mut links = BTreeSet::new();
+        let mut templates = BTreeSet::new();
         let written = links_of_text(text, MAX_LINKS * 4);
         for link in targets
             .take(MAX_LINKS * 8)
@@ -168,8 +218,12 @@ impl Fingerprint {
             if links.len() >= MAX_LINKS {
                 break;
             }
-            links.extend(template(&link));
+            if let Some((place, names)) = template(&link) {
+                templates.insert(format!("{place}{names}"));
+                links.insert(place);
+            }
         }
+        let essence = Essence::of(text, |bytes| hash(bytes.iter().copied()));
         let (shingles, sampled) = shingles(&words);
         Self {
             message_id,
@@ -183,6 +237,12 @@ impl Fingerprint {
             shape: Vec::new(),
             infrastructure: Vec::new(),
             files: Vec::new(),
+            attached: Vec::new(),
+            templates: templates.into_iter().take(MAX_LINKS).collect(),
+            essence: essence.shingles,
+            numbers: essence.numbers,
+            bulk: essence.bulk,
+            name_look: None,
         }
     }
 
@@ -197,8 +257,9 @@ impl Fingerprint {
 }
 
 /// `host/path` of a link with rewriters undone; segments that look like tokens
-/// become `*`, because they change from copy to copy.
-fn template(link: &str) -> Option<String> {
+/// become `*`, because they change from copy to copy. With it `?` and the names of the
+/// parameters, nothing where there are none.
+fn template(link: &str) -> Option<(String, String)> {
     let url = Url::parse(&unwrap_link(link)).ok()?;
     if !matches!(url.scheme(), "http" | "https" | "ftp") {
         return None;
@@ -216,7 +277,48 @@ fn template(link: &str) -> Option<String> {
             if steady { segment } else { "*" }
         })
         .collect();
-    Some(format!("{host}/{}", path.join("/")))
+    let names: BTreeSet<String> = url
+        .query_pairs()
+        .take(MAX_KEYS * 4)
+        .map(|(name, _)| {
+            name.chars()
+                .take(24)
+                .collect::<String>()
+                .to_ascii_lowercase()
+        })
+        // a key with digits may itself be a token
+        .filter(|name| !name.is_empty() && !name.bytes().any(|b| b.is_ascii_digit()))
+        .take(MAX_KEYS)
+        .collect();
+    let names: Vec<String> = names.into_iter().collect();
+    let names = if names.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", names.join("&"))
+    };
+    Some((format!("{host}/{}", path.join("/")), names))
+}
+
+/// `host/path` of a link as [`Fingerprint::links`] holds it; nothing for what does not
+/// lead to the web.
+#[must_use]
+pub fn link_template(link: &str) -> Option<String> {
+    template(link).map(|(place, _)| place)
+}
+
+/// At most 32, each once.
+fn sorted(hashes: impl IntoIterator<Item = String>) -> Vec<String> {
+    let each: BTreeSet<String> = hashes.into_iter().collect();
+    each.into_iter().take(MAX_FILES).collect()
+}
+
+/// A hash of how a name looks; nothing for a name of fewer than four letters.
+fn look(name: &str) -> Option<u64> {
+    let letters: String = skeleton(&name.chars().take(200).collect::<String>().to_lowercase())
+        .flat_map(char::to_lowercase)
+        .filter(|c| c.is_alphanumeric())
+        .collect();
+    (letters.chars().count() >= 4).then(|| hash(letters.bytes()))
 }
 
 /// FNV-1a with a final mix: small, stable across builds and machines.

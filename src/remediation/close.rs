@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
+use super::receipt;
 use crate::{
     app::App,
-    domain::{RemediationId, Verdict},
+    domain::{CampaignId, RemediationId, SearchKind, SearchState, Verdict},
     jobs::{self, JobError, Work},
-    store::{event::Event, job::Lease, remediation::RemediationState},
+    store::{Rows, StoreError, event::Event, job::Lease, remediation::RemediationState},
     triage::thank,
 };
 
@@ -29,9 +31,11 @@ impl Work for Close {
             .parse()
             .map_err(|_| JobError::Park("its target is no remediation".into()))?;
         let now = app.clock.now();
+        let key = receipt::key(app).await?;
         let tx = app.store.begin().await?;
         tx.hold(lease, app.lease_end(now)).await?;
         let rows = tx.of(app.tenant);
+        super::watch::begin(app, &rows, id, now).await?;
         let Some(mut remediation) = rows.hold_remediation(id).await? else {
             return Err(JobError::Park("its remediation is not there".into()));
         };
@@ -54,6 +58,8 @@ impl Work for Close {
                 ])
                 .await?;
             }
+            // also of a case that was closed before: a variant may have been pulled since
+            renew_receipt(app, &rows, remediation.campaign, &key, now).await?;
             // Put back, and still called malicious: "every copy is out" would be a
             // lie, and what else to tell is for a person to say.
             let campaign = rows.campaign(remediation.campaign).await?;
@@ -67,4 +73,25 @@ impl Work for Close {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// The receipt of the newest search tells what became of its copies too.
+async fn renew_receipt(
+    app: &App,
+    rows: &Rows<'_>,
+    campaign: CampaignId,
+    key: &receipt::Key,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let Some(newest) = rows.last_search(campaign, SearchKind::Pull).await? else {
+        return Ok(());
+    };
+    let Some(search) = rows.hold_search(newest.id).await? else {
+        return Ok(());
+    };
+    if search.state == SearchState::Done {
+        let receipt = receipt::issue(app, rows, &search, key, now).await?;
+        rows.keep_receipt(search.id, receipt).await?;
+    }
+    Ok(())
 }

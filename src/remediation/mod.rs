@@ -7,27 +7,30 @@
 //! looked up, never repeated blindly.
 
 mod close;
+pub mod dry_run;
 mod pull;
+pub mod receipt;
 mod reconcile;
 mod search;
 pub mod undo;
+pub mod watch;
 mod wave;
 
 pub use close::Close;
 pub use pull::Pulling;
 pub use reconcile::{Reconciler, Rest};
-pub use search::Search;
+pub use search::{DryRun, Search, Target};
 
 use chrono::{DateTime, Utc};
 
 use crate::{
-    domain::{CampaignId, Desired, MessageQuery, RemediationId},
+    domain::{CampaignId, Desired, MessageQuery, RemediationId, SearchId},
     jobs,
-    message::Fingerprint,
+    message::{Fingerprint, is_common, registrable},
     store::{
         Rows, StoreError,
         campaign::Campaign,
-        remediation::{Remediation, RemediationState, SearchProgress},
+        remediation::{Remediation, RemediationState},
     },
 };
 
@@ -39,34 +42,8 @@ pub fn decided(campaign: CampaignId, decision_version: i32, now: DateTime<Utc>) 
         campaign,
         state: RemediationState::Searching,
         decision_version,
-        plan: serde_json::Value::Null,
-        progress: SearchProgress::default(),
-        mailboxes: 0,
-        searched: 0,
-        paused_reason: None,
         created_at: now,
         closed_at: None,
-    }
-}
-
-/// The words that a forward of the seed still holds: its link hosts. At most
-/// five, so that a message full of links does not become a query of hundreds.
-fn phrases_of(seed: &Fingerprint) -> Vec<String> {
-    seed.hosts()
-        .into_iter()
-        .filter(|host| host.len() >= 6)
-        .take(5)
-        .map(str::to_owned)
-        .collect()
-}
-
-/// What is searched in every mailbox.
-fn query_of(seed: &Fingerprint, after: DateTime<Utc>) -> MessageQuery {
-    MessageQuery {
-        message_ids: seed.message_id.iter().cloned().collect(),
-        phrases: phrases_of(seed),
-        after,
-        sent_only: false,
     }
 }
 
@@ -79,8 +56,11 @@ pub(crate) async fn restore_all(
 ) -> Result<(), StoreError> {
     // Jobs before the remediation before its copies, as everywhere: nobody waits
     // in a circle.
-    rows.enqueue(vec![jobs::pull(campaign.id, now)], now)
-        .await?;
+    // Nobody watches for more of what is put back.
+    let known = rows.remediation_of(campaign.id).await?;
+    let watch = known.map(|known| jobs::watch(known.id, now));
+    let next = watch.into_iter().chain([jobs::pull(campaign.id, now)]);
+    rows.enqueue(next.collect(), now).await?;
     // The remediation before the copies: a search that is about to record copies
     // either finishes before this change or sees it.
     if let Some(mut remediation) = rows.hold_remediation_of(campaign.id).await? {
@@ -88,6 +68,7 @@ pub(crate) async fn restore_all(
         remediation.decision_version = campaign.decision_version;
         remediation.closed_at = None;
         rows.save_remediation(&remediation).await?;
+        rows.stop_searches(remediation.id, now).await?;
     }
     rows.desire(
         campaign.id,
@@ -106,8 +87,7 @@ pub(crate) async fn pull_all(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let fresh = decided(campaign.id, campaign.decision_version, now);
-    let known = rows.remediation_of(campaign.id).await?;
-    let search = known.as_ref().map_or(fresh.id, |known| known.id);
+    let search = SearchId::new(now);
     let jobs = vec![jobs::search(search, now), jobs::pull(campaign.id, now)];
     rows.enqueue(jobs, now).await?;
     let remediation = match rows.hold_remediation_of(campaign.id).await? {
@@ -119,6 +99,42 @@ pub(crate) async fn pull_all(
         None => fresh,
     };
     rows.save_remediation(&remediation).await?;
+    search::begin(rows, search, campaign, remediation.id, now).await?;
     rows.desire(campaign.id, Desired::Pulled, campaign.decision_version, now)
         .await
+}
+
+/// Has the copies of a campaign searched for once more under a decision that
+/// stands. The campaign is held by the caller.
+pub(crate) async fn search_again(
+    rows: &Rows<'_>,
+    campaign: &Campaign,
+    known: RemediationId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let search = SearchId::new(now);
+    rows.enqueue(vec![jobs::search(search, now)], now).await?;
+    let Some(known) = rows.hold_remediation(known).await? else {
+        return Ok(());
+    };
+    if known.state.is_put_back() {
+        return Ok(());
+    }
+    let again = Remediation {
+        id: known.id,
+        created_at: known.created_at,
+        ..decided(campaign.id, campaign.decision_version, now)
+    };
+    rows.save_remediation(&again).await?;
+    search::begin(rows, search, campaign, known.id, now).await
+}
+
+/// What a late copy, or (on Google Workspace) a late forward, is looked for by.
+fn query_of(seed: &Fingerprint, after: DateTime<Utc>) -> MessageQuery {
+    let hosts = seed.hosts().into_iter();
+    let hosts = hosts.filter(|host| host.len() >= 6 && !is_common(&registrable(host)));
+    MessageQuery {
+        phrases: hosts.take(5).map(str::to_owned).collect(),
+        ..MessageQuery::by_ids(seed.message_id.clone(), after)
+    }
 }

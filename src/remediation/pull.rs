@@ -10,6 +10,7 @@ use crate::{
     app::App,
     domain::CampaignId,
     jobs::{self, JobError, Work},
+    mailbox,
     message::Fingerprint,
     store::{event::Event, job::Lease},
 };
@@ -47,13 +48,13 @@ impl Work for Pulling {
             ));
         };
         let due = rows.due_pulls(campaign, app.clock.now(), ROUND).await?;
-        let rest = Reconciler {
+        let reconciler = Reconciler {
             app,
             lease,
             seed: Some(&seed),
-        }
-        .settle(due)
-        .await?;
+        };
+        let (rest, counts) = mailbox::counted(reconciler.settle(due)).await;
+        let rest = rest?;
 
         let now = app.clock.now();
         let remediation = rows.remediation_of(campaign).await?;
@@ -67,15 +68,20 @@ impl Work for Pulling {
             }
         }
         tx.of(app.tenant).record(events).await?;
-        match tx.of(app.tenant).next_pull_due(campaign).await? {
+        // Jobs before searches, as everywhere: nobody waits in a circle.
+        let next = tx.of(app.tenant).next_pull_due(campaign).await?;
+        if let (None, Some(remediation)) = (next, remediation) {
+            let close = jobs::close(remediation.id, now);
+            tx.of(app.tenant).enqueue(vec![close], now).await?;
+        }
+        if counts.total() > 0 {
+            let rows = tx.of(app.tenant);
+            rows.add_calls(campaign, counts.total(), counts.units)
+                .await?;
+        }
+        match next {
             Some(due) => tx.repeat_job(lease, due.max(now)).await?,
-            None => {
-                if let Some(remediation) = remediation {
-                    let close = jobs::close(remediation.id, now);
-                    tx.of(app.tenant).enqueue(vec![close], now).await?;
-                }
-                tx.finish_job(lease, now).await?;
-            }
+            None => tx.finish_job(lease, now).await?,
         }
         tx.commit().await?;
         Ok(())

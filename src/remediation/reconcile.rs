@@ -5,16 +5,18 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::search::{self, Read, Relation};
 use crate::{
     app::App,
     domain::{
-        Desired, Effect, Locator, MailboxRef, Observed, Place, PullRole, Standing, next_effect,
+        Desired, Effect, HitOutcome, Locator, MailboxRef, Observed, Place, PullRole, Sighting,
+        Standing, Way, next_effect,
     },
     mailbox::{
         CALL_LIMIT, Content, Disposition, MailProvider, MailboxError, QuarantineMove, RestoreMove,
         Seen,
     },
-    message::{self, Fingerprint, Likeness, Limits},
+    message::{self, Fingerprint, Limits},
     store::{StoreError, job::Lease, pull::Pull},
 };
 
@@ -104,7 +106,17 @@ impl Reconciler<'_> {
             match look {
                 Err(error) => known.push(self.refused(pull, &error)),
                 Ok(seen) => {
-                    let decided = self.decide(pull, seen);
+                    let read = match &seen {
+                        Some(seen) => self.read(provider, seen).await,
+                        None => Ok(None),
+                    };
+                    let decided = match read {
+                        Ok(read) => self.decide(pull, seen, read),
+                        Err(error) => {
+                            known.push(self.refused(pull, &error));
+                            continue;
+                        }
+                    };
                     match decided.effect {
                         Effect::Quarantine => to_quarantine.push(decided),
                         Effect::Restore => to_restore.push(decided),
@@ -121,7 +133,20 @@ impl Reconciler<'_> {
         self.restore(provider, to_restore, rest).await
     }
 
-    fn decide(&self, mut pull: Pull, seen: Option<Seen>) -> Decided {
+    /// What a copy holds, attached messages included; `None` while a reporter's own
+    /// copy is only held.
+    pub(super) async fn read(
+        &self,
+        provider: &Arc<dyn MailProvider>,
+        seen: &Seen,
+    ) -> Result<Option<Read>, MailboxError> {
+        match self.seed {
+            Some(seed) => search::read(provider.as_ref(), seed, seen).await,
+            None => Ok(None),
+        }
+    }
+
+    fn decide(&self, mut pull: Pull, seen: Option<Seen>, read: Option<Read>) -> Decided {
         let (standing, from) = match seen {
             None => (Standing::Gone, None),
             Some(seen) => {
@@ -132,7 +157,7 @@ impl Reconciler<'_> {
                 let standing = if held {
                     Standing::Quarantined
                 } else {
-                    self.verify(&mut pull, &seen)
+                    self.verify(&mut pull, &seen, read)
                 };
                 (standing, Some(seen.place))
             }
@@ -143,13 +168,13 @@ impl Reconciler<'_> {
 
     /// Whether what stands there is the condemned message: compared by content
     /// with the seed right before the move, never by its id alone.
-    fn verify(&self, pull: &mut Pull, seen: &Seen) -> Standing {
+    pub(super) fn verify(&self, pull: &mut Pull, seen: &Seen, read: Option<Read>) -> Standing {
         let Some(seed) = self.seed else {
             // The reporter's own copy, named by its id in their own mailbox: it
             // may be held for them before anything is known of its content.
             return Standing::Reachable;
         };
-        let Some(print) = fingerprint_of(seen) else {
+        let Some(read) = read else {
             pull.last_error = Some("its content could not be read".to_owned());
             return Standing::Different;
         };
@@ -159,23 +184,37 @@ impl Reconciler<'_> {
             pull.matched_by = "the mailbox owner's own sent copy; left in place".to_owned();
             return Standing::Different;
         }
-        match message::compare(seed, &print) {
-            Likeness::Same { reasons } => {
-                pull.matched_by = reasons.join("; ");
-                Standing::Reachable
+        let (outcome, role, score, reasons) = match read.relation(seed) {
+            Relation::Same(reasons) => (HitOutcome::Copy, PullRole::Copy, 1.0, reasons),
+            Relation::Forward(reasons) => (HitOutcome::Forward, PullRole::Forward, 1.0, reasons),
+            // Only what was found as a variant, and is to be pulled as one.
+            Relation::Variant(score, reasons) if pull.role == PullRole::Variant => {
+                (HitOutcome::Variant, PullRole::Variant, score, reasons)
             }
-            Likeness::Forward { reasons } => {
-                if pull.role == PullRole::Copy {
-                    pull.role = PullRole::Forward;
-                }
-                pull.matched_by = reasons.join("; ");
-                Standing::Reachable
+            Relation::Variant(_, reasons) => {
+                pull.matched_by = format!("not a copy, but a variant: {}", reasons.join("; "));
+                return Standing::Different;
             }
-            Likeness::Different { reason } => {
+            Relation::Different(reason) => {
                 pull.matched_by = format!("not a copy: {reason}");
-                Standing::Different
+                return Standing::Different;
             }
+        };
+        if pull.role != PullRole::Reported {
+            pull.role = role;
         }
+        pull.matched_by = reasons.join("; ");
+        if pull.verified_at.is_none() {
+            pull.verified_at = Some(self.app.clock.now());
+            let way = match pull.role {
+                PullRole::Reported => Way::Reported,
+                _ => Way::Sweep,
+            };
+            let sighting = search::of_outcome(seen, &read, outcome, score, reasons, (way, 0));
+            let way = pull.sighting.take().map_or(sighting.way, |known| known.way);
+            pull.sighting = Some(Sighting { way, ..sighting });
+        }
+        Standing::Reachable
     }
 
     async fn quarantine(

@@ -1,11 +1,12 @@
-//! Putting copies back: one, or a whole campaign. Only a new intent; the same
-//! reconciler carries it out.
+//! An analyst's word on copies: putting back one or a whole campaign, and pulling a
+//! variant that waited for a person. Only a new intent; the same reconciler carries
+//! it out.
 
 use chrono::{DateTime, Utc};
 
 use crate::{
     app::App,
-    domain::{CampaignId, Desired, Observed, PullId},
+    domain::{CampaignId, Desired, Observed, PullId, PullRole, Verdict},
     jobs,
     store::{Rows, event::Event, job::NewJob, pull::Pull},
     triage::overturn::OverturnError,
@@ -33,6 +34,44 @@ pub async fn restore_copy(app: &App, id: PullId, actor: &str) -> Result<(), Over
         .with(serde_json::json!({ "pull": id }));
     event.campaign = pull.campaign;
     event.submission = pull.submission;
+    rows.record(vec![event]).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Asks for a variant that waits for a person to be pulled with its campaign. It is
+/// compared with the seed once more before it is moved. Repeating it changes nothing.
+///
+/// # Errors
+/// See [`OverturnError`]; the evidence does not allow it where the copy is no variant
+/// that waits, or the campaign is not (or no longer) to be pulled.
+pub async fn pull_variant(app: &App, id: PullId, actor: &str) -> Result<(), OverturnError> {
+    let now = app.clock.now();
+    let tx = app.store.begin().await?;
+    let rows = tx.of(app.tenant);
+    let pull = rows.pull(id).await?.ok_or(OverturnError::NotFound)?;
+    let refused = |why| Err(OverturnError::EvidenceMissing(why));
+    let (Some(campaign), PullRole::Variant) = (pull.campaign, pull.role) else {
+        return refused("it is no variant of a campaign");
+    };
+    // The campaign first, so that a decision taken back meanwhile is seen.
+    let decided = rows.hold_campaign(campaign).await?;
+    if decided.is_none_or(|campaign| campaign.verdict != Verdict::Malicious) {
+        return refused("its campaign is not malicious");
+    }
+    rows.enqueue(vec![jobs::pull(campaign, now)], now).await?;
+    let remediation = rows.hold_remediation_of(campaign).await?;
+    if remediation.is_none_or(|remediation| remediation.state.is_put_back()) {
+        return refused("the copies of its campaign were put back");
+    }
+    if pull.desired == Desired::Pulled {
+        return Ok(());
+    }
+    rows.desire_one(id, Desired::Pulled, now).await?;
+    let event = Event::new("variant_pulled", now)
+        .of(campaign)
+        .by(actor)
+        .with(serde_json::json!({ "pull": id }));
     rows.record(vec![event]).await?;
     tx.commit().await?;
     Ok(())

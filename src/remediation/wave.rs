@@ -1,14 +1,33 @@
 //! One wave of provider searches over many mailboxes, with the mailboxes that
 //! gave no answer named.
 
+use std::time::Duration;
+
 use futures::StreamExt as _;
 
 use crate::{
-    app::App,
-    domain::{MailboxRef, MessageQuery, Provider},
-    mailbox::{Disposition, MailboxError, Seen},
-    store::remediation::Gap,
+    app::{App, Readers},
+    domain::{Cause, MailboxRef, MessageQuery, Provider},
+    mailbox::{self, Counts, Disposition, Found, MailReader as _, MailboxError, Seen},
 };
+
+/// The pause after a credential was refused: a person has to act.
+const AFTER_REFUSAL: Duration = Duration::from_secs(300);
+
+/// A mailbox that gave no answer.
+#[derive(Debug, Clone)]
+pub struct Missed {
+    /// The mailbox.
+    pub mailbox: MailboxRef,
+    /// Whether it may answer another time.
+    pub again: bool,
+    /// How long its platform asked to wait for it.
+    pub wait: Option<Duration>,
+    /// Why, in plain words.
+    pub reason: String,
+    /// Why, in one word.
+    pub cause: Cause,
+}
 
 /// What a wave found.
 #[derive(Debug, Default)]
@@ -17,16 +36,21 @@ pub struct Wave {
     pub hits: Vec<Seen>,
     /// Mailboxes that answered.
     pub searched: Vec<MailboxRef>,
+    /// Of these, mailboxes that hold more candidates than are looked at.
+    pub truncated: Vec<MailboxRef>,
     /// Mailboxes that did not.
-    pub gaps: Vec<Gap>,
+    pub missed: Vec<Missed>,
     /// The longest wait that a provider asked for.
-    pub wait: Option<std::time::Duration>,
+    pub wait: Option<Duration>,
     /// Set when a credential was refused: an administrator must act.
     pub refused: Option<String>,
+    /// Calls made.
+    pub counts: Counts,
 }
 
 /// Searches the mailboxes, each once.
 pub async fn search(app: &App, mailboxes: &[MailboxRef], query: &MessageQuery) -> Wave {
+    let readers = app.mail.readers();
     let mut groups: Vec<Vec<MailboxRef>> = Vec::new();
     for platform in [Provider::Graph, Provider::Gmail] {
         let ours: Vec<&MailboxRef> = mailboxes
@@ -34,8 +58,7 @@ pub async fn search(app: &App, mailboxes: &[MailboxRef], query: &MessageQuery) -
             .filter(|m| m.provider == platform)
             .collect();
         let Some(first) = ours.first() else { continue };
-        let width = app
-            .mail
+        let width = readers
             .of(first)
             .map_or(20, |p| p.capabilities().search_width.max(1));
         groups.extend(
@@ -43,29 +66,38 @@ pub async fn search(app: &App, mailboxes: &[MailboxRef], query: &MessageQuery) -
                 .map(|c| c.iter().map(|m| (*m).clone()).collect()),
         );
     }
-    let answers: Vec<_> = futures::stream::iter(groups)
-        .map(|group| async move {
-            let answers = match group.first().and_then(|m| app.mail.of(m)) {
-                Some(provider) => provider.search(&group, query).await,
-                None => group
-                    .iter()
-                    .map(|_| {
-                        Err(MailboxError::NoMailbox(
-                            "its platform is not configured".to_owned(),
-                        ))
-                    })
-                    .collect(),
-            };
-            group.into_iter().zip(answers).collect::<Vec<_>>()
-        })
+    let asked = futures::stream::iter(groups)
+        .map(|group| ask(&readers, group, query))
         .buffer_unordered(app.config.workers.search_concurrency)
-        .collect()
-        .await;
-    let mut wave = Wave::default();
+        .collect::<Vec<_>>();
+    let (answers, counts) = mailbox::counted(asked).await;
+    let mut wave = Wave {
+        counts,
+        ..Wave::default()
+    };
     for (mailbox, answer) in answers.into_iter().flatten() {
         wave.take(mailbox, answer);
     }
     wave
+}
+
+async fn ask(
+    readers: &Readers,
+    group: Vec<MailboxRef>,
+    query: &MessageQuery,
+) -> Vec<(MailboxRef, Result<Found, MailboxError>)> {
+    let answers = match group.first().and_then(|m| readers.of(m)) {
+        Some(provider) => provider.search(&group, query).await,
+        None => group
+            .iter()
+            .map(|_| {
+                Err(MailboxError::NoMailbox(
+                    "its platform is not configured".to_owned(),
+                ))
+            })
+            .collect(),
+    };
+    group.into_iter().zip(answers).collect()
 }
 
 impl Wave {
@@ -77,42 +109,63 @@ impl Wave {
                 .into_iter()
                 .partition(|m| mailboxes.contains(m));
         self.searched = searched;
-        self.gaps.extend(again.into_iter().map(|mailbox| Gap {
+        self.missed.extend(again.into_iter().map(|mailbox| Missed {
             mailbox,
-            retrying: true,
+            again: true,
+            wait: None,
             reason: "a message in it is just being examined for another campaign".to_owned(),
-            attempts: 1,
+            cause: Cause::Other,
         }));
     }
 
-    fn take(&mut self, mailbox: MailboxRef, answer: Result<Vec<Seen>, MailboxError>) {
-        let error = match answer {
-            Ok(seen) => {
+    /// Takes mailboxes out of those that answered: something of theirs could not be
+    /// read for now.
+    pub fn miss(&mut self, mailbox: &MailboxRef, error: &MailboxError) {
+        self.searched.retain(|m| m != mailbox);
+        if !self.missed.iter().any(|m| m.mailbox == *mailbox) {
+            self.note(mailbox.clone(), error);
+        }
+    }
+
+    fn take(&mut self, mailbox: MailboxRef, answer: Result<Found, MailboxError>) {
+        match answer {
+            Ok(found) => {
                 // A provider that hands back another mailbox's item is a fault
                 // that must never lead to a move.
-                self.hits
-                    .extend(seen.into_iter().filter(|s| s.locator.mailbox == mailbox));
+                let strange = found.seen.iter().any(|s| s.locator.mailbox != mailbox);
+                if strange {
+                    let strange = "the answer names a message of another mailbox".to_owned();
+                    self.note(mailbox, &MailboxError::Malformed(strange));
+                    return;
+                }
+                if found.truncated {
+                    self.truncated.push(mailbox.clone());
+                }
+                self.hits.extend(found.seen);
                 self.searched.push(mailbox);
-                return;
             }
-            Err(error) => error,
-        };
-        let retrying = match error.disposition() {
+            Err(error) => self.note(mailbox, &error),
+        }
+    }
+
+    fn note(&mut self, mailbox: MailboxRef, error: &MailboxError) {
+        let (again, wait) = match error.disposition() {
             Disposition::Retry(after) => {
                 self.wait = self.wait.max(after);
-                true
+                (true, after)
             }
             Disposition::NeedsAdmin => {
                 self.refused = Some(error.to_string());
-                true
+                (true, Some(AFTER_REFUSAL))
             }
-            Disposition::Settle | Disposition::GiveUp => false,
+            Disposition::Settle | Disposition::GiveUp => (false, None),
         };
-        self.gaps.push(Gap {
+        self.missed.push(Missed {
             mailbox,
-            retrying,
+            again,
+            wait,
             reason: error.to_string(),
-            attempts: 1,
+            cause: error.cause(),
         });
     }
 }

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{call::Face, counters::Operation};
+use super::{
+    call::Face,
+    counters::Operation,
+    distort::{BatchFault, PageFault},
+};
 
 /// Picks calls. Absent members match everything. Parts of a `$batch` are calls
 /// of their own.
@@ -86,6 +90,15 @@ pub enum Action {
     /// The message the call names is deleted by its owner, then the call is
     /// executed.
     Vanish,
+    /// The owner writes other words into the message the call names, as Outlook lets
+    /// them, then the call is executed.
+    Edit,
+    /// Executed; the answers inside the `$batch` are not as they should be.
+    Batch(BatchFault),
+    /// The pages of the list are not as they should be.
+    Pages(PageFault),
+    /// Executed; an item of another mailbox is handed back.
+    Foreign,
     /// Every access token is forgotten, then the call is executed.
     ExpireTokens,
 }

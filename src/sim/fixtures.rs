@@ -43,7 +43,7 @@ fn letter(draft: &Draft<'_>) -> Vec<u8> {
 }
 
 /// A subject as a header value: no control characters, RFC 2047 if needed.
-fn header_text(text: &str) -> String {
+pub(super) fn header_text(text: &str) -> String {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let text: String = text.chars().filter(|c| !c.is_control()).take(180).collect();
     if text.is_ascii() {
@@ -60,18 +60,18 @@ fn header_text(text: &str) -> String {
         .join("\r\n ")
 }
 
-fn who(user: &User) -> String {
+pub(super) fn who(user: &User) -> String {
     format!("\"{}\" <{}>", user.display_name(), user.address)
 }
 
-fn internal(user: &User) -> String {
+pub(super) fn internal(user: &User) -> String {
     let domain = domain_of(user.provider);
     format!(
         "Authentication-Results: mx.{domain}; spf=pass smtp.mailfrom={domain}; dkim=pass header.d={domain}; dmarc=pass header.from={domain}\r\n"
     )
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

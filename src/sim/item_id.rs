@@ -103,11 +103,13 @@ pub(super) fn from_ews(ews: &str) -> String {
 
 /// The Gmail id of a message: 16 hex digits, unique in the mailbox.
 pub(super) fn gmail_id(mailbox: u32, uid: u32) -> String {
-    let spread = mix((u64::from(mailbox) << 32) | u64::from(uid));
-    format!(
-        "{:016x}",
-        (spread & 0x00ff_ffff_ffff_ffff) | 0x1900_0000_0000_0000
-    )
+    format!("{:016x}", gmail_number(mailbox, uid))
+}
+
+/// The same as a number.
+pub(super) const fn gmail_number(mailbox: u32, uid: u32) -> u64 {
+    let spread = mix(((mailbox as u64) << 32) | uid as u64);
+    (spread & 0x00ff_ffff_ffff_ffff) | 0x1900_0000_0000_0000
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use mail_parser::{Address, HeaderValue, MessageParser, MimeHeaders};
 
-use super::seed::hash;
+use super::seed::{hash, hash_bytes, mix};
 
 /// A name and an address from a header.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,11 +44,29 @@ pub struct Letter {
     pub text: String,
     /// Names of attachments.
     pub attachments: Vec<String>,
+    /// `List-Id`.
+    pub list: String,
     /// Everything a search looks at, lower case.
     pub index: String,
+    /// The same as words for Exchange's index: lower case, one space between
+    /// them and around them.
+    pub words: Words,
+    /// Text of attached messages, which Exchange's index holds as well.
+    nested: String,
+    mark: u64,
 }
 
 impl Letter {
+    /// Exchange's network message id: one of each message as it was sent, however
+    /// often its Message-ID was used.
+    #[must_use]
+    pub fn network_message_id(&self) -> String {
+        let bytes = (u128::from(self.mark) << 64) | u128::from(mix(self.mark));
+        uuid::Builder::from_random_bytes(bytes.to_be_bytes())
+            .into_uuid()
+            .to_string()
+    }
+
     /// Reads a message. Never fails: what cannot be read is empty.
     #[must_use]
     pub fn new(raw: &[u8]) -> Self {
@@ -66,12 +84,17 @@ impl Letter {
             html: None,
             text: String::new(),
             attachments: Vec::new(),
+            list: String::new(),
             index: String::new(),
+            words: Words::default(),
+            nested: String::new(),
+            mark: hash_bytes(&raw),
         };
         if let Some(message) = &parsed {
             letter.read(message);
         }
         letter.index = letter.searchable();
+        letter.words = Words::of(&letter);
         drop(parsed);
         letter.raw = Bytes::from(raw);
         letter
@@ -105,6 +128,18 @@ impl Letter {
             .body_text(0)
             .map(|text| text.into_owned())
             .unwrap_or_default();
+        self.list = message
+            .header_raw("List-Id")
+            .map(|list| list.trim().to_owned())
+            .unwrap_or_default();
+        for inner in message.attachments().filter_map(|part| part.message()) {
+            let _ = write!(
+                self.nested,
+                " {} {}",
+                inner.subject().unwrap_or_default(),
+                inner.body_text(0).unwrap_or_default()
+            );
+        }
         self.attachments = message
             .attachments()
             .map(|part| part.attachment_name().unwrap_or("attachment").to_owned())
@@ -207,6 +242,59 @@ impl Letter {
         all.extend_from_slice(body);
         all
     }
+}
+
+/// What Exchange's index knows of a letter.
+#[derive(Debug, Clone, Default)]
+pub struct Words {
+    /// Of the subject.
+    pub subject: String,
+    /// Of name and address of the sender.
+    pub from: String,
+    /// Of names and addresses of the recipients.
+    pub to: String,
+    /// Of the body.
+    pub body: String,
+    /// Of the names of attachments.
+    pub attachments: String,
+}
+
+impl Words {
+    fn of(letter: &Letter) -> Self {
+        let parties = |parties: &[Party]| {
+            let mut all = String::new();
+            for party in parties {
+                let _ = write!(all, "{} {} ", party.name, party.address);
+            }
+            words(&all)
+        };
+        let html = letter.html.as_deref().unwrap_or_default();
+        Self {
+            subject: words(&letter.subject),
+            from: parties(std::slice::from_ref(&letter.from)),
+            to: parties(&[letter.to.as_slice(), letter.cc.as_slice()].concat()),
+            body: words(&format!("{} {html} {}", letter.text, letter.nested)),
+            attachments: words(&letter.attachments.join(" ")),
+        }
+    }
+}
+
+/// The words of a text: runs of letters and digits, lower case, one space
+/// between them and around them.
+pub(super) fn words(text: &str) -> String {
+    let mut all = String::with_capacity(text.len() + 2);
+    all.push(' ');
+    for c in text.chars() {
+        if c.is_alphanumeric() {
+            all.extend(c.to_lowercase());
+        } else if !all.ends_with(' ') {
+            all.push(' ');
+        }
+    }
+    if !all.ends_with(' ') {
+        all.push(' ');
+    }
+    all
 }
 
 fn first_id(value: &HeaderValue<'_>) -> Option<String> {

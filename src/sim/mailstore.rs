@@ -7,7 +7,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::Provider;
 
-use super::letter::Letter;
+use super::{
+    forwarding::{ForwardingRule, Watch},
+    letter::Letter,
+    platform::Reach,
+};
 
 /// Graph's well-known folders: API name, display name, listed without
 /// `includeHiddenFolders`. A folder's number is its position.
@@ -55,6 +59,8 @@ pub(super) const SENT: u32 = 3;
 pub(super) const DELETED: u32 = 4;
 pub(super) const JUNK: u32 = 5;
 pub(super) const RECOVERABLE: u32 = 9;
+/// The in-place archive: a mailbox of its own that no API of the wire shows.
+pub(super) const IN_PLACE_ARCHIVE: u32 = 90;
 
 pub(super) const L_INBOX: u32 = 0;
 pub(super) const L_SPAM: u32 = 1;
@@ -116,6 +122,9 @@ pub(super) struct Item {
     pub modified: DateTime<Utc>,
     pub origin: Origin,
     pub history: u64,
+    /// Exchange's last verb executed: 102 reply, 103 reply to all, 104 forward;
+    /// 0 for none.
+    pub last_verb: u8,
 }
 
 #[derive(Debug, Clone)]
@@ -193,7 +202,11 @@ pub(super) struct Exists;
 #[derive(Debug, Clone)]
 pub(super) struct Mailbox {
     pub provider: Provider,
-    pub licensed: bool,
+    pub reach: Reach,
+    pub rules: Vec<ForwardingRule>,
+    pub watch: Option<Box<Watch>>,
+    /// History before this id is forgotten.
+    pub history_floor: u64,
     pub items: Vec<Item>,
     pub folders: Vec<Folder>,
     pub labels: Vec<Label>,
@@ -211,13 +224,19 @@ pub(super) struct Delivery {
     pub at: DateTime<Utc>,
     pub read: bool,
     pub origin: Origin,
+    /// Whether it arrives now, for change feeds to tell of, or has lain there
+    /// since before the story began.
+    pub news: bool,
 }
 
 impl Mailbox {
     pub(super) const fn new(provider: Provider) -> Self {
         Self {
             provider,
-            licensed: true,
+            reach: Reach::Served,
+            rules: Vec::new(),
+            watch: None,
+            history_floor: 0,
             items: Vec::new(),
             folders: Vec::new(),
             labels: Vec::new(),
@@ -235,7 +254,7 @@ impl Mailbox {
         let uid = self.next_uid;
         self.next_uid += 1;
         self.history_id += 1;
-        if delivery.origin == Origin::Wire {
+        if delivery.news {
             self.note(uid, Happening::Added);
         }
         self.items.push(Item {
@@ -252,6 +271,7 @@ impl Mailbox {
             modified: delivery.at,
             origin: delivery.origin,
             history: self.history_id,
+            last_verb: 0,
         });
         uid
     }
@@ -295,17 +315,23 @@ impl Mailbox {
             .unwrap_or(L_INBOX)
     }
 
+    /// Numbers rise in the order of arrival, and so do the items.
+    fn position(&self, uid: u32) -> Option<usize> {
+        self.items.binary_search_by_key(&uid, |item| item.uid).ok()
+    }
+
     pub(super) fn item(&self, uid: u32) -> Option<&Item> {
-        self.items.iter().find(|item| item.uid == uid)
+        self.items.get(self.position(uid)?)
     }
 
     pub(super) fn item_mut(&mut self, uid: u32) -> Option<&mut Item> {
-        self.items.iter_mut().find(|item| item.uid == uid)
+        let at = self.position(uid)?;
+        self.items.get_mut(at)
     }
 
     /// Takes a message out for good.
     pub(super) fn remove(&mut self, uid: u32) -> Option<Item> {
-        let at = self.items.iter().position(|item| item.uid == uid)?;
+        let at = self.position(uid)?;
         self.note(uid, Happening::Deleted);
         Some(self.items.remove(at))
     }
@@ -535,6 +561,7 @@ impl Mailbox {
     pub(super) fn reachable(&self, item: &Item) -> bool {
         match &item.holding {
             Holding::Folder(RECOVERABLE) => false,
+            Holding::Folder(IN_PLACE_ARCHIVE) => true,
             Holding::Folder(number) => self.folder(*number).is_none_or(|folder| !folder.hidden),
             Holding::Labels(labels) => {
                 let own: Vec<&Label> = labels.iter().filter_map(|n| self.label(*n)).collect();
@@ -577,6 +604,7 @@ mod tests {
             at: at(1),
             read: false,
             origin: Origin::Scenario,
+            news: false,
         })
     }
 

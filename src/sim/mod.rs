@@ -11,19 +11,27 @@
 
 mod call;
 mod counters;
+mod courier;
+mod deliveries;
+mod distort;
 mod entra;
 mod faults;
 mod filter;
 mod fixtures;
+mod forwarding;
 mod gmail_query;
 mod google;
 mod graph;
 mod item_id;
 mod keys;
+mod keywords;
+mod kusto;
 mod letter;
 mod mailstore;
 mod names;
+mod notices;
 mod org;
+mod platform;
 mod poke;
 mod record;
 mod route;
@@ -31,6 +39,8 @@ mod scenario;
 mod seed;
 mod server;
 mod smtp;
+mod spread;
+
 mod tenant;
 mod tokens;
 mod truth;
@@ -53,15 +63,23 @@ use crate::domain::Provider;
 
 pub use call::Face;
 pub use counters::{Counters, Operation};
+pub use distort::{BatchFault, PageFault};
 pub use faults::{Action, Fault, Matcher, RetryAfter};
-pub use letter::{Letter, Party};
+pub use forwarding::{ForwardingRule, Relay};
+pub use letter::{Letter, Party, Words};
 pub use mailstore::{Origin, Slot};
-pub use org::{GMAIL_DOMAIN, GRAPH_DOMAIN, Group, Member, Organisation, User, domain_of};
+pub use notices::{Lifecycle, PushTarget, Release};
+pub use org::{
+    GMAIL_DOMAIN, GRAPH_DOMAIN, Group, GroupKind, Member, Organisation, Purpose, Shape, User,
+    domain_of,
+};
+pub use platform::{Notifications, Platform, Reach};
 pub use record::{Exchange, Record};
-pub use scenario::{How, Reporter, Scenario, Snapshot};
+pub use scenario::{How, Lookalike, Reporter, Scenario, Snapshot};
+pub use spread::Spread;
 pub use tenant::{CallInfo, Hook, NowFn, Phase};
 pub use tokens::REPORTER_SCOPE;
-pub use truth::{InnocentState, PlantedState, Truth};
+pub use truth::{Clicked, Exposure, InnocentState, PlantedState, Truth, Unreachable};
 
 use record::Recorder;
 use tenant::{Tenant, lock};
@@ -293,6 +311,16 @@ impl Sim {
         scenario::plant(&self.tenant, scenario);
     }
 
+    /// Plants a campaign drawn from a seed, beside what is there already.
+    pub fn spread(&self, spread: &Spread) {
+        spread::plant(&self.tenant, spread);
+    }
+
+    /// Delivers, now, the copies that a [`Spread`] kept back; gives how many.
+    pub fn deliver_late(&self) -> usize {
+        spread::deliver_late(&self.tenant)
+    }
+
     /// Those of the scenario who can report: one on Graph, one on Gmail.
     #[must_use]
     pub fn reporters(&self) -> Vec<Reporter> {
@@ -316,8 +344,94 @@ impl Sim {
         if let Some(user) = self.tenant.org.by_address(address)
             && let Some(mut mailbox) = self.tenant.mailbox(user.index)
         {
-            mailbox.licensed = licensed;
+            mailbox.reach = if licensed {
+                Reach::Served
+            } else {
+                Reach::Unlicensed
+            };
         }
+    }
+
+    /// Sets how a mailbox can be reached.
+    pub fn set_reach(&self, address: &str, reach: Reach) {
+        self.with_mailbox(address, |mailbox| mailbox.reach = reach);
+    }
+
+    /// Sets the rules by which a mailbox sends its mail on. They are shown to
+    /// those who ask; what they did is planted with the mail.
+    pub fn set_rules(&self, address: &str, rules: Vec<ForwardingRule>) {
+        self.with_mailbox(address, |mailbox| mailbox.rules = rules);
+    }
+
+    /// A Gmail mailbox forgets its history up to now: older ids are answered
+    /// with 404.
+    pub fn forget_history(&self, address: &str) {
+        self.with_mailbox(address, |mailbox| {
+            mailbox.history_id += 1;
+            mailbox.history_floor = mailbox.history_id;
+        });
+    }
+
+    fn with_mailbox(&self, address: &str, change: impl FnOnce(&mut mailstore::Mailbox)) {
+        if let Some(user) = self.tenant.org.by_address(address)
+            && let Some(mut mailbox) = self.tenant.mailbox(user.index)
+        {
+            change(&mut mailbox);
+        }
+    }
+
+    /// Changes settings of the whole tenant.
+    pub fn configure(&self, change: impl FnOnce(&mut Platform)) {
+        change(&mut self.tenant.platform());
+    }
+
+    /// Where Pub/Sub pushes what watched Gmail mailboxes publish; nowhere when
+    /// absent.
+    pub fn set_push(&self, target: Option<PushTarget>) {
+        *lock(&self.tenant.push) = target;
+    }
+
+    /// The token with which Pub/Sub would push to a target. Members of
+    /// `overrides` replace claims; `null` takes one out.
+    #[must_use]
+    pub fn push_token(&self, target: &PushTarget, overrides: &Map<String, Value>) -> String {
+        tokens::push_token(self.tenant.keys, target, self.tenant.now(), overrides)
+    }
+
+    /// Ids of the live Graph subscriptions with the mailbox each is about.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<(String, String)> {
+        let now = self.tenant.now();
+        lock(&self.tenant.subscriptions)
+            .iter()
+            .filter(|one| one.expires > now)
+            .filter_map(|one| {
+                let user = self.tenant.user(one.mailbox)?;
+                Some((one.id.clone(), user.address.clone()))
+            })
+            .collect()
+    }
+
+    /// Sends a lifecycle notification for every live subscription that has a
+    /// URL for them; gives how many.
+    pub fn lifecycle(&self, event: Lifecycle) -> usize {
+        notices::lifecycle(&self.tenant, event)
+    }
+
+    /// Lets go what [`Notifications::Held`] kept; gives how many requests.
+    pub fn release(&self, how: Release) -> usize {
+        notices::release(&self.tenant, how)
+    }
+
+    /// Returns when every notification so far was answered or given up.
+    pub async fn settle(&self) {
+        self.tenant.courier.settle().await;
+    }
+
+    /// The status of every notification's answer, in order; 0 where none came.
+    #[must_use]
+    pub fn notified(&self) -> Vec<u16> {
+        self.tenant.courier.statuses()
     }
 
     /// What lies in the mailboxes now.

@@ -14,6 +14,46 @@ pub const GRAPH_DOMAIN: &str = "northwind.example";
 /// Domain of the Google Workspace half.
 pub const GMAIL_DOMAIN: &str = "northwind-labs.example";
 
+/// What a mailbox is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// A person's.
+    #[default]
+    User,
+    /// Read by several; its account is disabled. Microsoft 365 only.
+    Shared,
+    /// A meeting room's. Microsoft 365 only.
+    Room,
+}
+
+impl Purpose {
+    /// `mailboxSettings.userPurpose`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Shared => "shared",
+            Self::Room => "room",
+        }
+    }
+}
+
+/// What stands behind a group's address.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum GroupKind {
+    /// A distribution list; a Google group that only passes mail on.
+    #[default]
+    List,
+    /// A Microsoft 365 group: members get copies, and its own mailbox, which no
+    /// user's path reaches, keeps one.
+    Microsoft365,
+    /// A dynamic distribution group: Exchange works out who is in it, and Graph
+    /// does not know it at all.
+    Dynamic,
+    /// A Google group that keeps its mail in an inbox of its own.
+    CollaborativeInbox,
+}
+
 /// One person with one mailbox.
 #[derive(Debug, Clone)]
 pub struct User {
@@ -31,6 +71,8 @@ pub struct User {
     pub family: &'static str,
     /// Department.
     pub department: &'static str,
+    /// What the mailbox is for.
+    pub purpose: Purpose,
 }
 
 impl User {
@@ -69,6 +111,40 @@ pub struct Group {
     pub name: String,
     /// Direct members.
     pub members: Vec<Member>,
+    /// What stands behind the address.
+    pub kind: GroupKind,
+    /// Who is in it is hidden from applications without a permission of its own.
+    pub hidden_membership: bool,
+}
+
+/// What an organisation is made of.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    /// Mailboxes in all, shared ones and rooms included.
+    pub mailboxes: usize,
+    /// Per cent of them on Microsoft 365; the rest is on Google Workspace.
+    pub on_graph: u8,
+    /// How many of those on Microsoft 365 are shared mailboxes.
+    pub shared: usize,
+    /// How many of those on Microsoft 365 are meeting rooms.
+    pub rooms: usize,
+    /// Whether there are groups of all kinds and not only lists.
+    pub groups: bool,
+    /// Seed of all names and choices.
+    pub seed: u64,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            mailboxes: 200,
+            on_graph: 50,
+            shared: 0,
+            rooms: 0,
+            groups: false,
+            seed: 1,
+        }
+    }
 }
 
 /// Everybody and every list. Immutable once generated.
@@ -96,14 +172,26 @@ impl Organisation {
     /// the rest on Google Workspace. The same arguments give the same people.
     #[must_use]
     pub fn generate(mailboxes: usize, seed: u64) -> Self {
-        let mut dice = Dice::new(seed ^ 0x0726_616e_6973_6d31);
+        Self::shaped(&Shape {
+            mailboxes,
+            seed,
+            ..Shape::default()
+        })
+    }
+
+    /// An organisation of that shape: Microsoft 365 first, then Google
+    /// Workspace. The same shape gives the same people.
+    #[must_use]
+    pub fn shaped(shape: &Shape) -> Self {
+        let mailboxes = shape.mailboxes;
+        let mut dice = Dice::new(shape.seed ^ 0x0726_616e_6973_6d31);
         let mut organisation = Self {
             users: Vec::with_capacity(mailboxes),
             groups: Vec::new(),
             by_address: HashMap::with_capacity(mailboxes),
             by_id: HashMap::with_capacity(mailboxes),
         };
-        let on_graph = mailboxes.div_ceil(2);
+        let on_graph = (mailboxes * usize::from(shape.on_graph.min(100))).div_ceil(100);
         for index in 0..mailboxes {
             let provider = if index < on_graph {
                 Provider::Graph
@@ -112,8 +200,17 @@ impl Organisation {
             };
             organisation.hire(index, provider, &mut dice);
         }
+        let mut graph: Vec<&mut User> = organisation.users.iter_mut().take(on_graph).collect();
+        let purposes = std::iter::repeat_n(Purpose::Shared, shape.shared)
+            .chain(std::iter::repeat_n(Purpose::Room, shape.rooms));
+        for (user, purpose) in graph.iter_mut().rev().zip(purposes) {
+            user.purpose = purpose;
+        }
         organisation.found_groups(Provider::Graph, &mut dice);
         organisation.found_groups(Provider::Gmail, &mut dice);
+        if shape.groups {
+            organisation.found_other_groups(&mut dice);
+        }
         organisation
     }
 
@@ -139,7 +236,68 @@ impl Organisation {
             given,
             family,
             department,
+            purpose: Purpose::User,
         });
+    }
+
+    /// One group of each kind, of a few people each; a list with hidden
+    /// membership; two lists that hold each other and somebody each.
+    fn found_other_groups(&mut self, dice: &mut Dice) {
+        use GroupKind as K;
+        for (provider, local, name, kind, hidden) in [
+            (
+                Provider::Graph,
+                "team-harbour",
+                "Team Harbour",
+                K::Microsoft365,
+                false,
+            ),
+            (
+                Provider::Graph,
+                "everyone-west",
+                "Everyone West",
+                K::Dynamic,
+                false,
+            ),
+            (Provider::Graph, "board", "Board", K::List, true),
+            (
+                Provider::Gmail,
+                "frontdesk",
+                "Front desk",
+                K::CollaborativeInbox,
+                false,
+            ),
+        ] {
+            let members = self.some(provider, dice);
+            let at = self.found(provider, local, name, members, dice);
+            if let Some(group) = self.groups.get_mut(at) {
+                group.kind = kind;
+                group.hidden_membership = hidden;
+            }
+        }
+        for provider in [Provider::Graph, Provider::Gmail] {
+            let (day, night) = (self.some(provider, dice), self.some(provider, dice));
+            let day = self.found(provider, "shift-day", "Day shift", day, dice);
+            let night = self.found(provider, "shift-night", "Night shift", night, dice);
+            for (group, other) in [(day, night), (night, day)] {
+                if let Some(group) = self.groups.get_mut(group) {
+                    group.members.push(Member::Group(other));
+                }
+            }
+        }
+    }
+
+    /// A few people of one platform.
+    fn some(&self, provider: Provider, dice: &mut Dice) -> Vec<Member> {
+        let mut pool: Vec<u32> = self
+            .users
+            .iter()
+            .filter(|user| user.provider == provider)
+            .map(|user| user.index)
+            .collect();
+        dice.shuffle(&mut pool);
+        pool.truncate(4);
+        pool.into_iter().map(Member::User).collect()
     }
 
     /// `all-staff` over departments over people, and a project list nested two
@@ -205,6 +363,8 @@ impl Organisation {
             address: format!("{local}@{}", domain_of(provider)),
             name: name.to_owned(),
             members,
+            kind: GroupKind::List,
+            hidden_membership: false,
         });
         self.groups.len() - 1
     }
@@ -218,6 +378,10 @@ impl Organisation {
     /// The person behind a primary address or alias, in any letter case.
     #[must_use]
     pub fn by_address(&self, address: &str) -> Option<&User> {
+        // most keys are GUIDs
+        if !address.contains('@') {
+            return None;
+        }
         let address = address.trim().to_lowercase();
         if let Some(at) = self.by_address.get(&address) {
             return self.user(*at);
@@ -256,27 +420,40 @@ impl Organisation {
     /// Everybody in a list, nested lists flattened, each once, loops ignored.
     #[must_use]
     pub fn expand(&self, group: usize) -> Vec<u32> {
+        self.expand_all(group)
+            .into_iter()
+            .filter_map(|member| match member {
+                Member::User(user) => Some(user),
+                Member::Group(_) => None,
+            })
+            .collect()
+    }
+
+    /// The same with the lists in it, itself left out.
+    #[must_use]
+    pub fn expand_all(&self, group: usize) -> Vec<Member> {
         let mut seen_groups = HashSet::from([group]);
         let mut seen = HashSet::new();
-        let mut people = Vec::new();
+        let mut all = Vec::new();
         let mut queue = VecDeque::from([group]);
         while let Some(at) = queue.pop_front() {
             for member in self.groups.get(at).map_or(&[][..], |g| &g.members) {
                 match *member {
                     Member::User(user) => {
                         if seen.insert(user) {
-                            people.push(user);
+                            all.push(Member::User(user));
                         }
                     }
                     Member::Group(inner) => {
                         if seen_groups.insert(inner) {
+                            all.push(Member::Group(inner));
                             queue.push_back(inner);
                         }
                     }
                 }
             }
         }
-        people
+        all
     }
 }
 

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::TimeDelta;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{
+    ForwardingRule, Platform, PushTarget, Reach,
     call::{Call, Reply},
     faults::Fault,
     letter::Letter,
     mailstore::{Origin, Slot},
+    notices,
     scenario::{How, Snapshot, Watched, reporters},
     tenant::{Tenant, lock},
     tokens, truth,
@@ -37,6 +40,16 @@ pub(super) fn answer(tenant: &Tenant, call: &Call) -> Reply {
         ("GET", ["sim", "identity"]) => Ok(identity(tenant)),
         ("POST", ["sim", "deliver"]) => deliver(tenant, &body),
         ("POST", ["sim", "tokens"]) => mint(tenant, &body),
+        ("GET", ["sim", "platform"]) => Ok(json!(*tenant.platform())),
+        ("POST", ["sim", "platform"]) => platform(tenant, &body),
+        ("POST", ["sim", "mailbox"]) => mailbox(tenant, &body),
+        ("POST", ["sim", "push"]) => push(tenant, &body),
+        ("POST", ["sim", "lifecycle"]) => {
+            read(&body, "event").map(|event| json!({"told": notices::lifecycle(tenant, event)}))
+        }
+        ("POST", ["sim", "release"]) => serde_json::from_value(body)
+            .map(|how| json!({"requests": notices::release(tenant, how)}))
+            .map_err(|error| error.to_string()),
         _ => {
             return Reply::json(
                 404,
@@ -78,6 +91,48 @@ fn clock(tenant: &Tenant, body: &Value) -> Poked {
         .ok_or("seconds: a whole number is needed")?;
     tenant.advance(TimeDelta::seconds(seconds));
     Ok(json!({ "now": tenant.now() }))
+}
+
+fn read<T: DeserializeOwned>(body: &Value, name: &str) -> Result<T, String> {
+    let value = body.get(name).cloned().unwrap_or(Value::Null);
+    serde_json::from_value(value).map_err(|error| format!("{name}: {error}"))
+}
+
+/// Changes the members that are given.
+fn platform(tenant: &Tenant, body: &Value) -> Poked {
+    let mut now = json!(*tenant.platform());
+    if let (Some(members), Some(changed)) = (now.as_object_mut(), body.as_object()) {
+        members.extend(changed.clone());
+    }
+    let changed: Platform = serde_json::from_value(now).map_err(|error| error.to_string())?;
+    *tenant.platform() = changed;
+    Ok(json!(*tenant.platform()))
+}
+
+/// Sets how a mailbox is reached, and its rules.
+fn mailbox(tenant: &Tenant, body: &Value) -> Poked {
+    let address = text(body, "address").unwrap_or_default();
+    let user = tenant
+        .org
+        .by_address(address)
+        .ok_or("address: an address of the organisation is needed")?;
+    let reach: Option<Reach> = read(body, "reach")?;
+    let rules: Option<Vec<ForwardingRule>> = read(body, "rules")?;
+    let mut mailbox = tenant.mailbox(user.index).ok_or("no such mailbox")?;
+    if let Some(reach) = reach {
+        mailbox.reach = reach;
+    }
+    if let Some(rules) = rules {
+        mailbox.rules = rules;
+    }
+    Ok(json!({}))
+}
+
+fn push(tenant: &Tenant, body: &Value) -> Poked {
+    let target: Option<PushTarget> =
+        serde_json::from_value(body.clone()).map_err(|error| error.to_string())?;
+    *lock(&tenant.push) = target;
+    Ok(json!({}))
 }
 
 fn identity(tenant: &Tenant) -> Value {
@@ -134,13 +189,14 @@ pub(super) fn place(
     planted: bool,
 ) -> Option<u32> {
     let letter = Arc::new(Letter::new(raw));
-    let uid = tenant.deliver(user, &letter, slot, false, Origin::Scenario)?;
+    let uid = tenant.arrive(user, &letter, slot, Origin::Scenario)?;
     if planted {
         let before = Snapshot::of(&*tenant.mailbox(user)?, uid)?;
         lock(&tenant.planted).copies.push(Watched {
             mailbox: user,
             uid,
             how: How::Late,
+            depth: 0,
             before,
         });
     }

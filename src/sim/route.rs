@@ -96,7 +96,23 @@ fn graph(method: &str, rest: &[&str]) -> Operation {
                 "graph.user" | "microsoft.graph.user",
             ],
         ) => O::GroupMembers,
+        ("GET", ["groups", _, "conversations" | "threads", ..]) => O::GroupMail,
         ("GET", ["users", _, "mailboxSettings"]) => O::MailboxSettings,
+        ("GET", ["users", _, "mailFolders", _, "messageRules"]) => O::MessageRules,
+        ("GET", ["admin", "exchange", "tracing", "messageTraces"]) => O::MessageTrace,
+        (
+            "POST",
+            [
+                "security",
+                "runHuntingQuery" | "microsoft.graph.security.runHuntingQuery",
+            ],
+        ) => O::Hunting,
+        ("GET", ["subscriptions"]) => O::SubscriptionsList,
+        ("POST", ["subscriptions"]) => O::SubscriptionCreate,
+        ("GET", ["subscriptions", _]) => O::SubscriptionGet,
+        ("PATCH", ["subscriptions", _]) => O::SubscriptionRenew,
+        ("DELETE", ["subscriptions", _]) => O::SubscriptionDelete,
+        ("POST", ["subscriptions", _, "reauthorize"]) => O::SubscriptionReauthorize,
         ("POST", ["users", _, "sendMail"]) => O::SendMail,
         ("POST", ["users", _, "translateExchangeIds"]) => O::TranslateIds,
         (_, ["users", _, "messages", rest @ ..]) => message(method, rest, O::MessageSearch),
@@ -152,6 +168,8 @@ fn gmail(method: &str, rest: &[&str]) -> Operation {
         ("DELETE", ["labels", _]) => O::LabelDelete,
         ("GET", ["history"]) => O::GmailHistory,
         ("GET", ["settings", ..]) => O::GmailSettings,
+        ("POST", ["watch"]) => O::GmailWatch,
+        ("POST", ["stop"]) => O::GmailStop,
         _ => O::Unknown,
     }
 }

@@ -63,8 +63,36 @@ pub enum How {
     Deleted,
     /// One of two exact copies in one mailbox.
     Duplicate,
-    /// Brought later through a poke.
+    /// Brought later.
     Late,
+    /// A colleague's forward with the message attached.
+    Attached,
+    /// Redirected by a rule or auto-forwarding: the same message once more.
+    Redirected,
+    /// Forwarded by a rule: another Message-ID.
+    RuleForward,
+    /// Another message of the same campaign.
+    Variant,
+}
+
+/// What an innocent message has in common with the campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lookalike {
+    /// The sender or the sending domain.
+    Sender,
+    /// The subject.
+    Subject,
+    /// The host of a link.
+    Host,
+    /// The Message-ID, above another body.
+    MessageId,
+    /// The brand: its real newsletter.
+    Newsletter,
+    /// The conversation: a colleague's answer that does not hold the message.
+    Reply,
+    /// The conversation: the recipient's own answer, in the sent mail.
+    OwnReply,
 }
 
 /// The state of a message as a person would describe it.
@@ -98,6 +126,17 @@ pub(super) struct Watched {
     pub mailbox: u32,
     pub uid: u32,
     pub how: How,
+    /// How many people passed it on before it came here.
+    pub depth: u8,
+    pub before: Snapshot,
+}
+
+/// A message that must not be touched.
+#[derive(Debug, Clone)]
+pub(super) struct Innocent {
+    pub mailbox: u32,
+    pub uid: u32,
+    pub kind: Lookalike,
     pub before: Snapshot,
 }
 
@@ -105,10 +144,31 @@ pub(super) struct Watched {
 #[derive(Debug, Default)]
 pub(super) struct Planted {
     pub copies: Vec<Watched>,
-    pub innocent: Vec<Watched>,
+    pub innocent: Vec<Innocent>,
     /// Copies in the Sent folders of those who forwarded: neither.
     pub sent: Vec<(u32, u32)>,
     pub reporters: Vec<(u32, u32)>,
+    pub clicks: Vec<Click>,
+    /// Who sent it out of the organisation, and where to.
+    pub exposed: Vec<(u32, String)>,
+    /// Groups with a copy in a mailbox of their own.
+    pub groups: Vec<usize>,
+    /// Copies in in-place archives.
+    pub archived: Vec<(u32, u32)>,
+    /// Copies kept back.
+    pub late: Vec<(u32, Arc<Letter>)>,
+}
+
+/// Somebody followed a link.
+#[derive(Debug, Clone)]
+pub(super) struct Click {
+    pub user: u32,
+    pub at: DateTime<Utc>,
+    pub url: String,
+    /// Of the message that held the link.
+    pub network_message_id: String,
+    /// Let through by the platform's check.
+    pub allowed: bool,
 }
 
 /// Somebody who holds a direct copy in the inbox and can report it.
@@ -338,6 +398,7 @@ impl Work<'_> {
                 mailbox,
                 uid,
                 how,
+                depth: u8::from(how == How::Forward),
                 before,
             });
         }
@@ -405,17 +466,19 @@ impl Work<'_> {
             let Some(person) = self.tenant.user(user) else {
                 continue;
             };
-            let letter = match at % 5 {
-                0 | 1 => Arc::new(Letter::new(&fixtures::same_domain(
-                    phish, person, at, self.now,
-                ))),
-                2 => Arc::clone(&newsletter),
-                3 if at % 2 == 1 => Arc::clone(&newsletter),
+            let (kind, letter) = match at % 5 {
+                0 | 1 => (
+                    Lookalike::Sender,
+                    Arc::new(Letter::new(&fixtures::same_domain(
+                        phish, person, at, self.now,
+                    ))),
+                ),
+                2 => (Lookalike::Newsletter, Arc::clone(&newsletter)),
+                3 if at % 2 == 1 => (Lookalike::Newsletter, Arc::clone(&newsletter)),
                 _ => {
                     let from = self.org().users.get(colleague).unwrap_or(person);
-                    Arc::new(Letter::new(&fixtures::same_subject(
-                        phish, from, person, at, self.now,
-                    )))
+                    let raw = fixtures::same_subject(phish, from, person, at, self.now);
+                    (Lookalike::Subject, Arc::new(Letter::new(&raw)))
                 }
             };
             let slot = if at == 6 {
@@ -432,10 +495,10 @@ impl Work<'_> {
                 continue;
             };
             if let Some(before) = Snapshot::of(&mailbox, uid) {
-                self.planted.innocent.push(Watched {
+                self.planted.innocent.push(Innocent {
                     mailbox: user,
                     uid,
-                    how: How::Direct,
+                    kind,
                     before,
                 });
             }
@@ -443,7 +506,7 @@ impl Work<'_> {
     }
 }
 
-fn list_address(provider: Provider) -> String {
+pub(super) fn list_address(provider: Provider) -> String {
     format!("project-aurora@{}", super::org::domain_of(provider))
 }
 

@@ -46,9 +46,14 @@ pub(super) const fn mix(value: u64) -> u64 {
 
 /// A stable hash of text (FNV-1a, then mixed).
 pub(super) fn hash(text: &str) -> u64 {
+    hash_bytes(text.as_bytes())
+}
+
+/// The same of octets.
+pub(super) fn hash_bytes(octets: &[u8]) -> u64 {
     let mut state: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in text.bytes() {
-        state = (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    for byte in octets {
+        state = (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     }
     mix(state)
 }

@@ -11,17 +11,25 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::domain::Provider;
+
 use super::{
+    PushTarget,
     call::{Call, Face, Reply},
     counters::{Counters, Operation},
+    courier::{Courier, Notice},
+    deliveries::{Deliveries, Fate, Passage, Recipient},
+    distort::{self, PageFault},
     entra,
     faults::{Action, Looks, RetryAfter, Script},
     google, graph,
     item_id::{GraphId, gmail_id},
     keys::Keys,
     letter::Letter,
-    mailstore::{Delivery, Mailbox, Origin, Slot},
-    org::{Organisation, User},
+    mailstore::{Allowance, Delivery, Mailbox, Origin, Slot},
+    notices::{self, Subscription},
+    org::{GroupKind, Organisation, User},
+    platform::{Platform, Reach},
     poke,
     record::Recorder,
     route::{Route, route},
@@ -86,6 +94,26 @@ pub(super) struct Tenant {
     ahead_ms: AtomicI64,
     base: OnceLock<String>,
     pub limits: bool,
+    platform: Mutex<Platform>,
+    pub deliveries: Mutex<Deliveries>,
+    /// Copies in the mailboxes of groups, which no user's path reaches: group
+    /// and letter.
+    pub group_mail: Mutex<Vec<(usize, Arc<Letter>)>>,
+    pub subscriptions: Mutex<Vec<Subscription>>,
+    pub push: Mutex<Option<PushTarget>>,
+    pub courier: Courier,
+    /// Notifications that wait to be released.
+    pub held: Mutex<Vec<Notice>>,
+    pub allowances: Allowances,
+}
+
+/// What the whole tenant may use in a span of time.
+#[derive(Debug, Default)]
+pub(super) struct Allowances {
+    pub trace: Mutex<Allowance>,
+    pub hunting: Mutex<Allowance>,
+    pub directory: Mutex<Allowance>,
+    pub project: Mutex<Allowance>,
 }
 
 /// Locks; a panic elsewhere does not take the simulated world down.
@@ -126,6 +154,14 @@ impl Tenant {
             ahead_ms: AtomicI64::new(0),
             base: OnceLock::new(),
             limits,
+            platform: Mutex::default(),
+            deliveries: Mutex::default(),
+            group_mail: Mutex::default(),
+            subscriptions: Mutex::default(),
+            push: Mutex::default(),
+            courier: Courier::default(),
+            held: Mutex::default(),
+            allowances: Allowances::default(),
         }
     }
 
@@ -144,6 +180,11 @@ impl Tenant {
 
     pub(super) fn set_base(&self, base: String) {
         let _ = self.base.set(base);
+    }
+
+    /// The settings; hold it briefly.
+    pub(super) fn platform(&self) -> MutexGuard<'_, Platform> {
+        lock(&self.platform)
     }
 
     pub(super) fn tokens(&self) -> MutexGuard<'_, AccessTokens> {
@@ -167,6 +208,79 @@ impl Tenant {
         self.deliver_at(user, letter, slot, read, origin, self.now())
     }
 
+    /// The same for a message that arrives now: change feeds tell of it.
+    pub(super) fn arrive(
+        &self,
+        user: u32,
+        letter: &Arc<Letter>,
+        slot: Slot,
+        origin: Origin,
+    ) -> Option<u32> {
+        let at = self.now();
+        self.trace(user, letter, &slot, at);
+        let uid = self.mailbox(user)?.deliver(Delivery {
+            letter: Arc::clone(letter),
+            slot,
+            at,
+            read: false,
+            origin,
+            news: true,
+        });
+        notices::announce(self, user, uid);
+        Some(uid)
+    }
+
+    /// What is sent or drafted was not transported to its own mailbox.
+    fn trace(&self, user: u32, letter: &Arc<Letter>, slot: &Slot, at: DateTime<Utc>) {
+        let graph = self
+            .user(user)
+            .is_some_and(|user| user.provider == Provider::Graph);
+        if graph && !matches!(slot, Slot::Sent | Slot::Drafts) {
+            let fate = match slot {
+                Slot::Junk => Fate::FilteredAsSpam,
+                _ => Fate::Delivered,
+            };
+            self.note_passage(letter, Recipient::Person(user), at, fate);
+        }
+    }
+
+    pub(super) fn note_passage(
+        &self,
+        letter: &Arc<Letter>,
+        to: Recipient,
+        at: DateTime<Utc>,
+        fate: Fate,
+    ) {
+        lock(&self.deliveries).note(Passage {
+            letter: Arc::clone(letter),
+            to,
+            at,
+            fate,
+        });
+    }
+
+    /// What a list or group does with a message, beside what its members get:
+    /// the row of its expansion, and the copy in its own mailbox.
+    pub(super) fn through_group(&self, at: usize, letter: &Arc<Letter>, when: DateTime<Utc>) {
+        let Some(group) = self.org.groups.get(at) else {
+            return;
+        };
+        if matches!(
+            group.kind,
+            GroupKind::Microsoft365 | GroupKind::CollaborativeInbox
+        ) {
+            lock(&self.group_mail).push((at, Arc::clone(letter)));
+        }
+        if group.provider == Provider::Graph {
+            let fate = match group.kind {
+                GroupKind::Microsoft365 => Fate::Delivered,
+                _ => Fate::Expanded,
+            };
+            let to = Recipient::Address(group.address.as_str().into());
+            self.note_passage(letter, to, when, fate);
+        }
+    }
+
     pub(super) fn deliver_at(
         &self,
         user: u32,
@@ -176,19 +290,22 @@ impl Tenant {
         origin: Origin,
         at: DateTime<Utc>,
     ) -> Option<u32> {
+        if origin == Origin::Scenario {
+            self.trace(user, letter, &slot, at);
+        }
         Some(self.mailbox(user)?.deliver(Delivery {
             letter: Arc::clone(letter),
             slot,
             at,
             read,
             origin,
+            news: origin == Origin::Wire,
         }))
     }
 
     /// Delivers to every address this organisation has (people and lists);
     /// gives the addresses it does not have.
     pub(super) fn post(&self, raw: &[u8], recipients: &[String]) -> Vec<String> {
-        use crate::domain::Provider;
         let letter = Arc::new(Letter::new(raw));
         let mut unknown = Vec::new();
         let mut served = HashSet::new();
@@ -200,6 +317,7 @@ impl Tenant {
                 .group(Provider::Graph, address)
                 .or_else(|| self.org.group(Provider::Gmail, address))
             {
+                self.through_group(group, &letter, self.now());
                 self.org.expand(group)
             } else {
                 unknown.push(address.clone());
@@ -207,7 +325,7 @@ impl Tenant {
             };
             for user in people {
                 if served.insert(user) {
-                    self.deliver(user, &letter, Slot::Inbox, false, Origin::Wire);
+                    self.arrive(user, &letter, Slot::Inbox, Origin::Wire);
                 }
             }
         }
@@ -257,6 +375,9 @@ impl Tenant {
                 Action::LoseReply { .. } => reply.wire.lost = true,
                 Action::Slow { millis } => reply.wire.delay_ms += millis,
                 Action::Truncate { bytes } => reply.wire.cut_at = Some(*bytes),
+                Action::Batch(fault) => distort::batch(&mut reply, *fault),
+                Action::Pages(fault) => distort::pages(self, call, &mut reply, *fault),
+                Action::Foreign => distort::foreign(self, call, route, &mut reply),
                 _ => {}
             }
         }
@@ -316,12 +437,18 @@ impl Tenant {
                 }
                 Action::Forbid { reason } => return forbidden(self, route.face, reason),
                 Action::LoseReply { executed: false } => return Reply::empty(503),
+                Action::Pages(PageFault::Expired) => {
+                    if let Some(reply) = distort::expired(self, call, route) {
+                        return reply;
+                    }
+                }
                 Action::Unlicensed => {
                     if let Some(mut mailbox) = route.mailbox.and_then(|at| self.mailbox(at)) {
-                        mailbox.licensed = false;
+                        mailbox.reach = Reach::Unlicensed;
                     }
                 }
                 Action::Vanish => self.vanish(call, route),
+                Action::Edit => self.edit(call, route),
                 Action::ExpireTokens => self.tokens().forget(),
                 _ => {}
             }
@@ -373,30 +500,60 @@ impl Tenant {
         let Some(mut mailbox) = self.mailbox(index) else {
             return;
         };
-        let named: Vec<u32> = mailbox
-            .items
-            .iter()
-            .filter(|item| {
-                call.segments
-                    .iter()
-                    .any(|segment| match GraphId::decode(segment) {
-                        Some(GraphId::Item { uid, .. } | GraphId::Immutable { uid, .. }) => {
-                            uid == item.uid
-                        }
-                        _ => *segment == gmail_id(index, item.uid),
-                    })
-            })
-            .map(|item| item.uid)
-            .collect();
-        for uid in named {
+        for uid in named(call, &mailbox, index) {
             mailbox.remove(uid);
             lock(&self.vanished).insert((index, uid));
+        }
+    }
+
+    fn edit(&self, call: &Call, route: Route) {
+        let Some(index) = route.mailbox else {
+            return;
+        };
+        let Some(mut mailbox) = self.mailbox(index) else {
+            return;
+        };
+        let now = self.now();
+        for uid in named(call, &mailbox, index) {
+            let Some(item) = mailbox.item_mut(uid) else {
+                continue;
+            };
+            let head = item.letter.raw.split(|octet| *octet == b'\n');
+            let kept: Vec<&[u8]> = head
+                .filter(|line| {
+                    let name = line.to_ascii_lowercase();
+                    [&b"from:"[..], b"to:", b"message-id:", b"date:", b"subject:"]
+                        .iter()
+                        .any(|wanted| name.starts_with(wanted))
+                })
+                .collect();
+            let mut raw = kept.join(&b'\n');
+            raw.extend_from_slice(b"\n\r\nNotes of the meeting: call Anna back on Monday.\r\n");
+            item.letter = Arc::new(Letter::new(&raw));
+            item.modified = now;
+            item.changes += 1;
         }
     }
 
     pub(super) fn user(&self, index: u32) -> Option<&User> {
         self.org.user(index)
     }
+}
+
+/// The messages of a mailbox that a call names in its path.
+fn named(call: &Call, mailbox: &Mailbox, index: u32) -> Vec<u32> {
+    let is = |segment: &String, uid: u32| match GraphId::decode(segment) {
+        Some(GraphId::Item { uid: named, .. } | GraphId::Immutable { uid: named, .. }) => {
+            named == uid
+        }
+        _ => *segment == gmail_id(index, uid),
+    };
+    mailbox
+        .items
+        .iter()
+        .map(|item| item.uid)
+        .filter(|uid| call.segments.iter().any(|segment| is(segment, *uid)))
+        .collect()
 }
 
 fn forbidden(tenant: &Tenant, face: Face, reason: &str) -> Reply {

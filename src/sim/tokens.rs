@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
+    PushTarget,
     keys::Keys,
     org::{User, domain_of},
     seed::mix,
@@ -166,6 +167,28 @@ pub(super) fn google_id_token(
         "sub": user.id,
         "hd": domain_of(user.provider),
         "email": user.address,
+        "email_verified": true,
+        "iat": (now - TimeDelta::minutes(1)).timestamp(),
+        "exp": (now + TimeDelta::minutes(59)).timestamp(),
+    });
+    keys.google
+        .sign(&overridden(claims, overrides))
+        .unwrap_or_default()
+}
+
+/// The token with which Pub/Sub pushes.
+pub(super) fn push_token(
+    keys: &Keys,
+    target: &PushTarget,
+    now: DateTime<Utc>,
+    overrides: &Map<String, Value>,
+) -> String {
+    let claims = json!({
+        "iss": "https://accounts.google.com",
+        "azp": "113774264463038321964",
+        "aud": target.audience,
+        "sub": "113774264463038321964",
+        "email": target.account,
         "email_verified": true,
         "iat": (now - TimeDelta::minutes(1)).timestamp(),
         "exp": (now + TimeDelta::minutes(59)).timestamp(),

@@ -3,13 +3,16 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::domain::Provider;
 
 use super::{
-    mailstore::{Holding, L_SENT, Origin, RECOVERABLE, SENT},
-    scenario::{How, Snapshot, Watched},
+    item_id::{GraphId, gmail_id},
+    mailstore::{Holding, IN_PLACE_ARCHIVE, L_SENT, Origin, RECOVERABLE, SENT},
+    org::User,
+    scenario::{How, Innocent, Lookalike, Snapshot, Watched},
     tenant::{Tenant, lock},
 };
 
@@ -22,6 +25,14 @@ pub struct PlantedState {
     pub provider: Provider,
     /// How it came there.
     pub how: How,
+    /// How many people or rules passed it on before.
+    pub depth: u8,
+    /// Its id as the service would name it: Graph immutable id, Gmail id.
+    pub item_id: String,
+    /// Message-ID with angle brackets.
+    pub message_id: String,
+    /// Why the service cannot reach it; absent when it can.
+    pub obstacle: Option<&'static str>,
     /// Whether the person can still come upon it.
     pub reachable: bool,
     /// Deleted for good, or into the dumpster: cannot be restored exactly.
@@ -41,12 +52,47 @@ pub struct InnocentState {
     pub mailbox: String,
     /// Its platform.
     pub provider: Provider,
+    /// Its id as the service would name it: Graph immutable id, Gmail id.
+    pub item_id: String,
+    /// What it has in common with the campaign.
+    pub kind: Lookalike,
     /// Subject.
     pub subject: String,
     /// Whether it was ever moved, changed or deleted.
     pub touched: bool,
     /// What is different, in words; empty when nothing is.
     pub detail: String,
+}
+
+/// The campaign sent out of the organisation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Exposure {
+    /// Primary address of the mailbox it went through.
+    pub from: String,
+    /// The address outside.
+    pub to: String,
+}
+
+/// A mailbox that cannot be searched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unreachable {
+    /// Its address.
+    pub mailbox: String,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// Somebody followed a link of the campaign.
+#[derive(Debug, Clone, Serialize)]
+pub struct Clicked {
+    /// Primary address.
+    pub address: String,
+    /// The link.
+    pub url: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Whether the platform's check let it through.
+    pub allowed: bool,
 }
 
 /// Everything the judge needs.
@@ -56,6 +102,13 @@ pub struct Truth {
     pub planted: Vec<PlantedState>,
     /// The look-alikes.
     pub innocent: Vec<InnocentState>,
+    /// The campaign sent out of the organisation, by hand or by rule.
+    pub exposed: Vec<Exposure>,
+    /// Mailboxes that cannot be searched, those of groups that hold a copy among
+    /// them, and in-place archives with one.
+    pub unreachable: Vec<Unreachable>,
+    /// Who followed a link.
+    pub clicked: Vec<Clicked>,
     /// Other messages of the scenario that were changed.
     pub others_touched: usize,
     /// Messages that arrived over the wires since the start, by address;
@@ -86,6 +139,16 @@ impl Truth {
             && self.touched() == 0
     }
 
+    /// The same for the copies that the service can reach.
+    #[must_use]
+    pub fn all_within_reach_pulled(&self) -> bool {
+        self.planted
+            .iter()
+            .filter(|copy| copy.obstacle.is_none())
+            .all(|copy| !copy.reachable && (!copy.destroyed || copy.vanished))
+            && self.touched() == 0
+    }
+
     /// Every planted copy lies where and as it was planted.
     #[must_use]
     pub fn all_in_place(&self) -> bool {
@@ -100,16 +163,23 @@ pub(super) fn truth(tenant: &Tenant) -> Truth {
     let known: HashSet<(u32, u32)> = planted
         .copies
         .iter()
-        .chain(&planted.innocent)
         .map(|one| (one.mailbox, one.uid))
+        .chain(planted.innocent.iter().map(|one| (one.mailbox, one.uid)))
         .chain(planted.sent.iter().copied())
         .collect();
     let mut letters = HashMap::new();
     let mut others_touched = 0;
+    let mut unreachable = Vec::new();
     for user in &tenant.org.users {
         let Some(mailbox) = tenant.mailbox(user.index) else {
             continue;
         };
+        if let Some(reason) = mailbox.reach.obstacle() {
+            unreachable.push(Unreachable {
+                mailbox: user.address.clone(),
+                reason,
+            });
+        }
         let mut arrived = 0;
         for item in &mailbox.items {
             match item.origin {
@@ -130,7 +200,51 @@ pub(super) fn truth(tenant: &Tenant) -> Truth {
             letters.insert(user.address.clone(), arrived);
         }
     }
+    for group in planted
+        .groups
+        .iter()
+        .filter_map(|at| tenant.org.groups.get(*at))
+    {
+        unreachable.push(Unreachable {
+            mailbox: group.address.clone(),
+            reason: "group mailbox",
+        });
+    }
+    for (user, _) in &planted.archived {
+        unreachable.extend(tenant.user(*user).map(|user| Unreachable {
+            mailbox: user.address.clone(),
+            reason: "archive",
+        }));
+    }
+    unreachable.sort();
+    unreachable.dedup();
+    let mut exposed: Vec<Exposure> = planted
+        .exposed
+        .iter()
+        .filter_map(|(from, to)| {
+            Some(Exposure {
+                from: tenant.user(*from)?.address.clone(),
+                to: to.clone(),
+            })
+        })
+        .collect();
+    exposed.sort();
+    exposed.dedup();
     Truth {
+        exposed,
+        unreachable,
+        clicked: planted
+            .clicks
+            .iter()
+            .filter_map(|click| {
+                Some(Clicked {
+                    address: tenant.user(click.user)?.address.clone(),
+                    url: click.url.clone(),
+                    at: click.at,
+                    allowed: click.allowed,
+                })
+            })
+            .collect(),
         planted: planted
             .copies
             .iter()
@@ -154,6 +268,15 @@ fn planted_state(tenant: &Tenant, copy: &Watched) -> Option<PlantedState> {
         mailbox: user.address.clone(),
         provider: user.provider,
         how: copy.how,
+        depth: copy.depth,
+        item_id: native_id(user, copy.uid),
+        message_id: item
+            .map(|item| item.letter.message_id.clone())
+            .unwrap_or_default(),
+        obstacle: match item.map(|item| &item.holding) {
+            Some(Holding::Folder(IN_PLACE_ARCHIVE)) => Some("archive"),
+            _ => mailbox.reach.obstacle(),
+        },
         reachable: item.is_some_and(|item| mailbox.reachable(item)),
         destroyed: item.is_none_or(|item| item.holding == Holding::Folder(RECOVERABLE)),
         vanished: lock(&tenant.vanished).contains(&(copy.mailbox, copy.uid)),
@@ -162,7 +285,16 @@ fn planted_state(tenant: &Tenant, copy: &Watched) -> Option<PlantedState> {
     })
 }
 
-fn innocent_state(tenant: &Tenant, one: &Watched) -> Option<InnocentState> {
+/// The id by which the service would know an item.
+fn native_id(user: &User, uid: u32) -> String {
+    let mailbox = user.index;
+    match user.provider {
+        Provider::Graph => GraphId::Immutable { mailbox, uid }.encode(),
+        Provider::Gmail => gmail_id(mailbox, uid),
+    }
+}
+
+fn innocent_state(tenant: &Tenant, one: &Innocent) -> Option<InnocentState> {
     let user = tenant.user(one.mailbox)?;
     let mailbox = tenant.mailbox(one.mailbox)?;
     let item = mailbox.item(one.uid);
@@ -178,6 +310,8 @@ fn innocent_state(tenant: &Tenant, one: &Watched) -> Option<InnocentState> {
     Some(InnocentState {
         mailbox: user.address.clone(),
         provider: user.provider,
+        item_id: native_id(user, one.uid),
+        kind: one.kind,
         subject: item
             .map(|item| item.letter.subject.clone())
             .unwrap_or_default(),

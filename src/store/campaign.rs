@@ -27,6 +27,7 @@ mod entity {
         pub decision_version: i32,
         pub created_at: i64,
         pub updated_at: i64,
+        pub variant_of: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -54,10 +55,22 @@ pub struct Campaign {
     pub verdict_source: VerdictSource,
     /// Grows with each decision; a pull carries the version it was made under.
     pub decision_version: i32,
+    /// The campaign whose case it belongs to as a variant: another message of the same
+    /// attack, with a seed, copies and a verdict of its own. That one is never a variant
+    /// itself.
+    pub variant_of: Option<CampaignId>,
     /// When it was opened.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+impl Campaign {
+    /// The campaign that stands for the whole case.
+    #[must_use]
+    pub fn case(&self) -> CampaignId {
+        self.variant_of.unwrap_or(self.id)
+    }
 }
 
 fn campaign_of(row: entity::Model) -> Result<Campaign, StoreError> {
@@ -74,6 +87,10 @@ fn campaign_of(row: entity::Model) -> Result<Campaign, StoreError> {
             VerdictSource::Policy
         },
         decision_version: row.decision_version,
+        variant_of: row
+            .variant_of
+            .map(|head| parse(&head, "campaign.variant_of"))
+            .transpose()?,
         created_at: instant(row.created_at),
         updated_at: instant(row.updated_at),
     })
@@ -92,7 +109,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         row.map(campaign_of).transpose()
     }
 
-    /// Campaigns, newest first.
+    /// Cases, newest first: campaigns that are no variant of another.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -101,7 +118,9 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         verdict: Option<Verdict>,
         page: &PageRequest,
     ) -> Result<Page<Campaign>, StoreError> {
-        let mut query = entity::Entity::find().filter(entity::Column::TenantId.eq(&self.tenant));
+        let mut query = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::VariantOf.is_null());
         if let Some(verdict) = verdict {
             query = query.filter(entity::Column::Verdict.eq(verdict.as_str()));
         }
@@ -118,6 +137,25 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .map(campaign_of)
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(rows, page.limit, |c| c.id.to_string()))
+    }
+
+    /// The variants of a case, oldest first; at most `most`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn variants_of(
+        &self,
+        case: CampaignId,
+        most: u64,
+    ) -> Result<Vec<Campaign>, StoreError> {
+        let rows = entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::VariantOf.eq(case.to_string()))
+            .order_by_asc(entity::Column::Id)
+            .limit(most)
+            .all(self.conn)
+            .await?;
+        rows.into_iter().map(campaign_of).collect()
     }
 }
 
@@ -167,6 +205,7 @@ impl Scope<'_, DatabaseTransaction> {
             decision_version: Set(campaign.decision_version),
             created_at: Set(millis(campaign.created_at)),
             updated_at: Set(millis(campaign.updated_at)),
+            variant_of: Set(campaign.variant_of.map(|head| head.to_string())),
         };
         let known = entity::Entity::find_by_id(campaign.id.to_string())
             .filter(entity::Column::TenantId.eq(&self.tenant))

@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::OnConflict,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, Select, sea_query::OnConflict,
 };
 
 use super::{Scope, StoreError, instant, millis, parse};
@@ -318,18 +318,21 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         submission: SubmissionId,
         most: u64,
     ) -> Result<Vec<Judgement>, StoreError> {
-        let rows = assessment::Entity::find()
-            .filter(assessment::Column::TenantId.eq(&self.tenant))
-            .filter(assessment::Column::SubmissionId.eq(submission.to_string()))
-            .filter(assessment::Column::Cause.is_not_in([BY_ANALYST, BY_CAMPAIGN]))
-            .order_by_desc(assessment::Column::Id)
-            .limit(most)
-            .all(self.conn)
-            .await?;
+        let engines = assessment::Column::Cause.is_not_in([BY_ANALYST, BY_CAMPAIGN]);
+        let rows = self.kept_of(submission, most).filter(engines);
+        let rows = rows.all(self.conn).await?;
         rows.into_iter().map(Judgement::of).collect()
     }
 
-    /// The same with what analysts decided among them.
+    fn kept_of(&self, submission: SubmissionId, most: u64) -> Select<assessment::Entity> {
+        assessment::Entity::find()
+            .filter(assessment::Column::TenantId.eq(&self.tenant))
+            .filter(assessment::Column::SubmissionId.eq(submission.to_string()))
+            .order_by_desc(assessment::Column::Id)
+            .limit(most)
+    }
+
+    /// The same with what was decided otherwise among them.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -338,13 +341,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         submission: SubmissionId,
         most: u64,
     ) -> Result<Vec<Judgement>, StoreError> {
-        let rows = assessment::Entity::find()
-            .filter(assessment::Column::TenantId.eq(&self.tenant))
-            .filter(assessment::Column::SubmissionId.eq(submission.to_string()))
-            .order_by_desc(assessment::Column::Id)
-            .limit(most)
-            .all(self.conn)
-            .await?;
+        let rows = self.kept_of(submission, most).all(self.conn).await?;
         rows.into_iter().map(Judgement::of).collect()
     }
 

@@ -32,6 +32,7 @@ mod entity {
         pub subject: Option<String>,
         pub seen_at: i64,
         pub name_key: Option<String>,
+        pub department: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -92,6 +93,8 @@ pub struct NewMailbox {
     pub name_key: Option<String>,
     /// Entra object id or Google user id.
     pub subject: Option<String>,
+    /// The department, as the directory names it.
+    pub department: Option<String>,
 }
 
 fn mailbox_of(row: &entity::Model) -> Result<MailboxRef, StoreError> {
@@ -194,6 +197,26 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         rows.iter().map(mailbox_of).collect()
     }
 
+    /// The mailboxes of these keys, of whichever platform; a key that the directory
+    /// does not hold any more gives none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn mailboxes_of_keys(&self, keys: &[String]) -> Result<Vec<MailboxRef>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in keys.chunks(500) {
+            let rows = entity::Entity::find()
+                .filter(entity::Column::TenantId.eq(&self.tenant))
+                .filter(entity::Column::MailboxKey.is_in(chunk))
+                .all(self.conn)
+                .await?;
+            for row in &rows {
+                found.push(mailbox_of(row)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// How many mailboxes the directory holds.
     ///
     /// # Errors
@@ -274,6 +297,7 @@ impl Scope<'_, DatabaseTransaction> {
                 subject: Set(entry.subject.clone()),
                 seen_at: Set(millis(now)),
                 name_key: Set(entry.name_key.clone()),
+                department: Set(entry.department.clone()),
             });
             entity::Entity::insert_many(rows)
                 .on_conflict(
@@ -288,6 +312,7 @@ impl Scope<'_, DatabaseTransaction> {
                         entity::Column::Subject,
                         entity::Column::SeenAt,
                         entity::Column::NameKey,
+                        entity::Column::Department,
                     ])
                     .to_owned(),
                 )

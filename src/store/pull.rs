@@ -11,10 +11,10 @@ use sea_orm::{
 use super::{Page, PageRequest, Scope, StoreError, from_json, instant, millis, parse, to_json};
 use crate::domain::{
     CampaignId, Desired, Locator, MailboxRef, Observed, Place, PullId, PullRole, PullSnapshot,
-    SubmissionId,
+    Sighting, SubmissionId,
 };
 
-mod entity {
+pub(in crate::store) mod entity {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -43,6 +43,9 @@ mod entity {
         pub found_at: i64,
         pub intent_at: Option<i64>,
         pub settled_at: Option<i64>,
+        pub sighting: Option<Json>,
+        pub rank: Option<i32>,
+        pub verified_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -91,6 +94,13 @@ pub struct Pull {
     pub intent_at: Option<DateTime<Utc>>,
     /// When it came to rest.
     pub settled_at: Option<DateTime<Utc>>,
+    /// How it was found and what it looked like when it was first verified.
+    pub sighting: Option<Sighting>,
+    /// Its place in the order of moving, by exposure: lower goes first; see
+    /// [`crate::domain::exposure`].
+    pub rank: i32,
+    /// When its content was first found to be the campaign's.
+    pub verified_at: Option<DateTime<Utc>>,
 }
 
 impl Pull {
@@ -123,7 +133,7 @@ pub struct PullCounts {
     pub pending: u64,
 }
 
-fn pull_of(row: entity::Model) -> Result<Pull, StoreError> {
+pub(super) fn pull_of(row: entity::Model) -> Result<Pull, StoreError> {
     let mailbox = MailboxRef::new(
         parse(&row.provider, "pull.provider")?,
         row.mailbox_key,
@@ -159,6 +169,10 @@ fn pull_of(row: entity::Model) -> Result<Pull, StoreError> {
         found_at: instant(row.found_at),
         intent_at: row.intent_at.map(instant),
         settled_at: row.settled_at.map(instant),
+        // of a later version, or none: the copy counts all the same
+        sighting: row.sighting.and_then(|s| serde_json::from_value(s).ok()),
+        rank: row.rank.unwrap_or_default(),
+        verified_at: row.verified_at.map(instant),
     })
 }
 
@@ -233,7 +247,8 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         rows.into_iter().map(pull_of).collect()
     }
 
-    /// Copies of a campaign that are not at rest and due at `now`, oldest first.
+    /// Copies of a campaign that are not at rest and due at `now`, in the order of
+    /// exposure.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -248,6 +263,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .filter(entity::Column::CampaignId.eq(campaign.to_string()))
             .filter(unsettled())
             .filter(entity::Column::RunAfter.lte(millis(now)))
+            .order_by_asc(entity::Column::Rank)
             .order_by_asc(entity::Column::Id)
             .limit(limit)
             .all(self.conn)
@@ -347,6 +363,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 impl Scope<'_, DatabaseTransaction> {
     fn pull_row(&self, pull: &Pull) -> Result<entity::ActiveModel, StoreError> {
         let original = pull.original.as_ref().map(|p| to_json(p, "pull.original"));
+        let sighting = pull.sighting.as_ref().map(|s| to_json(s, "pull.sighting"));
         let mailbox = &pull.locator.mailbox;
         Ok(entity::ActiveModel {
             id: Set(pull.id.to_string()),
@@ -371,13 +388,17 @@ impl Scope<'_, DatabaseTransaction> {
             found_at: Set(millis(pull.found_at)),
             intent_at: Set(pull.intent_at.map(millis)),
             settled_at: Set(pull.settled_at.map(millis)),
+            sighting: Set(sighting.transpose()?),
+            rank: Set(Some(pull.rank)),
+            verified_at: Set(pull.verified_at.map(millis)),
         })
     }
 
     /// Inserts copies that are not known yet (unique by mailbox and message);
     /// known ones are left as they are, but for one that another campaign looked
     /// at and found to be something else, or let go before it had looked: it
-    /// becomes this one's to verify. Gives how many are new to the campaign.
+    /// becomes this one's to verify. One that this campaign itself left alone counts
+    /// again when it was verified now. Gives how many are new to the campaign.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -408,14 +429,20 @@ impl Scope<'_, DatabaseTransaction> {
                         entity::Column::Attempts,
                         entity::Column::RunAfter,
                         entity::Column::SettledAt,
+                        entity::Column::Sighting,
+                        entity::Column::Rank,
+                        entity::Column::VerifiedAt,
                     ])
                     .action_and_where(Expr::cust(
-                        "(pull.observed = 'changed' \
-                          OR (pull.observed IN ('found', 'restored') \
-                              AND pull.desired = 'in_place')) \
-                         AND pull.campaign_id IS NOT NULL AND \
-                         (excluded.campaign_id IS NULL \
-                          OR pull.campaign_id <> excluded.campaign_id)",
+                        "((pull.observed = 'changed' \
+                           OR (pull.observed IN ('found', 'restored') \
+                               AND pull.desired = 'in_place')) \
+                          AND pull.campaign_id IS NOT NULL AND \
+                          (excluded.campaign_id IS NULL \
+                           OR pull.campaign_id <> excluded.campaign_id)) \
+                         OR (pull.observed = 'changed' \
+                             AND pull.campaign_id = excluded.campaign_id \
+                             AND excluded.verified_at IS NOT NULL)",
                     ))
                     .to_owned(),
                 )
@@ -600,10 +627,15 @@ impl Scope<'_, DatabaseTransaction> {
         let ours = C::TenantId
             .eq(&self.tenant)
             .and(C::CampaignId.eq(campaign.to_string()));
+        // A variant that waits for a person is wanted by that person alone.
+        let meant = match desired {
+            Desired::Pulled => ours.and(C::Role.ne(PullRole::Variant.as_str())),
+            Desired::InPlace => ours,
+        };
         for change in [tried_again(desired, now), decided_anew(desired, now)] {
             change
                 .col_expr(C::DecisionVersion, Expr::value(decision_version))
-                .filter(ours.clone())
+                .filter(meant.clone())
                 .exec(self.conn)
                 .await?;
         }

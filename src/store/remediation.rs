@@ -1,17 +1,15 @@
-//! Remediations: the decision to pull a campaign, how far its search got, and
-//! every mailbox that could not be searched.
+//! Remediations: the decision to pull a campaign, and how far it is. What is
+//! searched for it stands in [`super::search`].
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, sea_query::OnConflict,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Page, PageRequest, Scope, StoreError, from_json, held, instant, millis, parse, to_json,
-};
-use crate::domain::{CampaignId, MailboxRef, RemediationId};
+use super::{Page, PageRequest, Scope, StoreError, held, instant, millis, parse};
+use crate::domain::{CampaignId, RemediationId};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -25,38 +23,8 @@ mod entity {
         pub campaign_id: String,
         pub state: String,
         pub decision_version: i32,
-        pub plan: Json,
-        pub progress: Json,
-        pub mailboxes: i64,
-        pub searched: i64,
-        pub paused_reason: Option<String>,
         pub created_at: i64,
         pub closed_at: Option<i64>,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod gap {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "gap")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub remediation_id: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub provider: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub mailbox_key: String,
-        pub tenant_id: String,
-        pub address: String,
-        pub state: String,
-        pub reason: String,
-        pub attempts: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -107,31 +75,6 @@ impl RemediationState {
     }
 }
 
-/// Where the search stands; written with the copies each step found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SearchProgress {
-    /// Named first: recipients in the headers and members of lists; those not
-    /// searched yet.
-    pub targeted: Vec<MailboxRef>,
-    /// All that were named, so that the sweep leaves them out.
-    pub targeted_done: Vec<String>,
-    /// The last mailbox swept: provider and key.
-    pub swept_to: Option<(String, String)>,
-    /// Whether the sweep of the whole directory is through.
-    pub sweep_done: bool,
-    /// Mailboxes whose sent mail is still to be looked through for forwards.
-    pub follow: Vec<MailboxRef>,
-    /// Mailboxes whose sent mail was looked through.
-    pub followed: Vec<String>,
-    /// Forwards found in sent mail whose recipients are still to be searched:
-    /// Message-ID and recipients' mailboxes.
-    pub forwards: Vec<(String, Vec<MailboxRef>)>,
-    /// Message-IDs of forwards that were followed.
-    pub forwards_done: Vec<String>,
-    /// Forwards that left the organisation, as addresses: exposure.
-    pub exposed: Vec<String>,
-}
-
 /// The decision to pull a campaign.
 #[derive(Debug, Clone)]
 pub struct Remediation {
@@ -143,33 +86,10 @@ pub struct Remediation {
     pub state: RemediationState,
     /// The decision it carries out.
     pub decision_version: i32,
-    /// What is searched for, as a typed query.
-    pub plan: serde_json::Value,
-    /// Where the search stands.
-    pub progress: SearchProgress,
-    /// Mailboxes in scope.
-    pub mailboxes: i64,
-    /// Mailboxes searched (unreachable ones are in the gaps).
-    pub searched: i64,
-    /// Set while it waits for an administrator.
-    pub paused_reason: Option<String>,
     /// When it was decided.
     pub created_at: DateTime<Utc>,
     /// When everything was settled.
     pub closed_at: Option<DateTime<Utc>>,
-}
-
-/// A mailbox that was not searched (yet), so that no gap is silent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Gap {
-    /// The mailbox.
-    pub mailbox: MailboxRef,
-    /// Whether it will be tried again.
-    pub retrying: bool,
-    /// Why, in plain words.
-    pub reason: String,
-    /// Tries so far.
-    pub attempts: i32,
 }
 
 fn remediation_of(row: entity::Model) -> Result<Remediation, StoreError> {
@@ -185,11 +105,6 @@ fn remediation_of(row: entity::Model) -> Result<Remediation, StoreError> {
             _ => return Err(StoreError::Corrupt("remediation.state".to_owned())),
         },
         decision_version: row.decision_version,
-        plan: row.plan,
-        progress: from_json(row.progress, "remediation.progress")?,
-        mailboxes: row.mailboxes,
-        searched: row.searched,
-        paused_reason: row.paused_reason,
         created_at: instant(row.created_at),
         closed_at: row.closed_at.map(instant),
     })
@@ -244,33 +159,6 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(rows, page.limit, |r| r.id.to_string()))
     }
-
-    /// The mailboxes a remediation could not search.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database fails.
-    pub async fn gaps(&self, id: RemediationId) -> Result<Vec<Gap>, StoreError> {
-        let rows = gap::Entity::find()
-            .filter(gap::Column::TenantId.eq(&self.tenant))
-            .filter(gap::Column::RemediationId.eq(id.to_string()))
-            .all(self.conn)
-            .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Gap {
-                    mailbox: MailboxRef::new(
-                        parse(&row.provider, "gap.provider")?,
-                        row.mailbox_key,
-                        parse(&row.address, "gap.address")?,
-                    )
-                    .map_err(|_| StoreError::Corrupt("gap.mailbox_key".to_owned()))?,
-                    retrying: row.state == "retrying",
-                    reason: row.reason,
-                    attempts: row.attempts,
-                })
-            })
-            .collect()
-    }
 }
 
 impl Scope<'_, DatabaseTransaction> {
@@ -316,11 +204,6 @@ impl Scope<'_, DatabaseTransaction> {
             campaign_id: Set(remediation.campaign.to_string()),
             state: Set(remediation.state.as_str().to_owned()),
             decision_version: Set(remediation.decision_version),
-            plan: Set(remediation.plan.clone()),
-            progress: Set(to_json(&remediation.progress, "remediation.progress")?),
-            mailboxes: Set(remediation.mailboxes),
-            searched: Set(remediation.searched),
-            paused_reason: Set(remediation.paused_reason.clone()),
             created_at: Set(millis(remediation.created_at)),
             closed_at: Set(remediation.closed_at.map(millis)),
         };
@@ -333,68 +216,6 @@ impl Scope<'_, DatabaseTransaction> {
         } else {
             entity::Entity::insert(row)
                 .exec_without_returning(self.conn)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Records mailboxes that could not be searched.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database fails.
-    pub async fn save_gaps(&self, id: RemediationId, gaps: &[Gap]) -> Result<(), StoreError> {
-        for chunk in gaps.chunks(500) {
-            let rows = chunk.iter().map(|g| gap::ActiveModel {
-                remediation_id: Set(id.to_string()),
-                provider: Set(g.mailbox.provider.to_string()),
-                mailbox_key: Set(g.mailbox.key().to_owned()),
-                tenant_id: Set(self.tenant.clone()),
-                address: Set(g.mailbox.address.to_string()),
-                state: Set(if g.retrying {
-                    "retrying"
-                } else {
-                    "unreachable"
-                }
-                .to_owned()),
-                reason: Set(g.reason.clone()),
-                attempts: Set(g.attempts),
-            });
-            gap::Entity::insert_many(rows)
-                .on_conflict(
-                    OnConflict::columns([
-                        gap::Column::RemediationId,
-                        gap::Column::Provider,
-                        gap::Column::MailboxKey,
-                    ])
-                    .update_columns([
-                        gap::Column::State,
-                        gap::Column::Reason,
-                        gap::Column::Attempts,
-                    ])
-                    .to_owned(),
-                )
-                .exec_without_returning(self.conn)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Closes the gap of a mailbox that was searched after all.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database fails.
-    pub async fn close_gaps(
-        &self,
-        id: RemediationId,
-        found: &[MailboxRef],
-    ) -> Result<(), StoreError> {
-        for mailbox in found {
-            gap::Entity::delete_many()
-                .filter(gap::Column::TenantId.eq(&self.tenant))
-                .filter(gap::Column::RemediationId.eq(id.to_string()))
-                .filter(gap::Column::Provider.eq(mailbox.provider.as_str()))
-                .filter(gap::Column::MailboxKey.eq(mailbox.key()))
-                .exec(self.conn)
                 .await?;
         }
         Ok(())

@@ -196,6 +196,18 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         Ok(count)
     }
 
+    /// How many reports a whole case has, its variants' included.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn count_reports_of_case(&self, case: CampaignId) -> Result<u64, StoreError> {
+        Ok(entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::SubmissionId.in_subquery(self.submissions_of_case(case)))
+            .count(self.conn)
+            .await?)
+    }
+
     /// The first reports of a campaign's submissions.
     ///
     /// # Errors

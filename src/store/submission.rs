@@ -121,6 +121,13 @@ pub struct Submission {
 }
 
 impl Submission {
+    /// What is at stake while it waits for a person; `None` of any other.
+    #[must_use]
+    pub fn waiting_stakes(&self) -> Option<&Stakes> {
+        let waits = self.verdict.is_none_or(Verdict::needs_review);
+        self.stakes.as_ref().filter(|_| waits)
+    }
+
     /// What names its case: the campaign, or itself where it belongs to none.
     #[must_use]
     pub fn case_key(&self) -> String {

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::{Scope, StoreError, instant, millis, parse, report::Report};
-use crate::domain::{Verdict, reputation::Vote};
+use crate::domain::{Verdict, reputation::Vote, subject_of};
 
 /// Votes of one person that are read, the latest.
 const MOST_VOTES: u64 = 500;
@@ -110,7 +110,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn person(&self, identity: &str) -> Result<Reporter, StoreError> {
-        let subject = identity.rsplit(':').next().unwrap_or(identity);
+        let subject = subject_of(identity);
         let Some(own) = self.mailbox_by_subject(subject).await? else {
             return Ok(Reporter {
                 key: identity.to_owned(),
@@ -125,8 +125,12 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         })
     }
 
-    /// The votes on a case: who, how it ended then, and when that was.
-    async fn votes_on(&self, case_key: &str) -> Result<HashMap<String, (String, i64)>, StoreError> {
+    /// What these people voted on a case before: how it ended then, and when that was.
+    async fn votes_on(
+        &self,
+        case_key: &str,
+        people: &[NewVote],
+    ) -> Result<HashMap<String, (String, i64)>, StoreError> {
         let rows: Vec<(String, String, i64)> = entity::Entity::find()
             .select_only()
             .columns([
@@ -136,6 +140,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             ])
             .filter(entity::Column::TenantId.eq(&self.tenant))
             .filter(entity::Column::CaseKey.eq(case_key))
+            .filter(entity::Column::Person.is_in(people.iter().map(|new| new.person.as_str())))
             .into_tuple()
             .all(self.conn)
             .await?;
@@ -216,8 +221,8 @@ impl Scope<'_, DatabaseTransaction> {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn cast_votes(&self, case_key: &str, votes: &[NewVote]) -> Result<(), StoreError> {
-        let before = self.votes_on(case_key).await?;
         for votes in votes.chunks(500) {
+            let before = self.votes_on(case_key, votes).await?;
             let rows = votes.iter().map(|new| entity::ActiveModel {
                 tenant_id: Set(self.tenant.clone()),
                 person: Set(new.person.clone()),

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     app::App,
-    domain::{EvidenceState, MailboxRef, SubmissionId},
+    domain::{EvidenceState, MailboxRef, SubmissionId, subject_of},
     jobs::{self, JobError, Work},
     mailbox::{Disposition, MailboxError},
     store::{
@@ -215,11 +215,6 @@ impl<'a> Case<'a> {
         tx.commit().await?;
         Ok(())
     }
-}
-
-/// The identity provider's own subject inside `entra:{tid}:{oid}` or `google:{sub}`.
-pub(super) fn subject_of(reporter: &str) -> &str {
-    reporter.rsplit(':').next().unwrap_or(reporter)
 }
 
 /// A provider's error as a job's: being throttled, or the provider being away,

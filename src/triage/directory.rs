@@ -14,9 +14,7 @@ use crate::{
     jobs::{self, JobError, Work},
     mailbox::{MailProvider, MailboxEntry, MailboxError},
     remediation,
-    store::{
-        PageRequest, Rows, StoreError, job::Lease, mailbox::NewMailbox, remediation::Remediation,
-    },
+    store::{PageRequest, Rows, StoreError, job::Lease, mailbox::NewMailbox},
     verdict,
 };
 
@@ -138,13 +136,13 @@ async fn forget(
         .count_mailboxes_of(platform)
         .await?
         .saturating_sub(missing);
-    let plausible = missing * 10 <= before || missing <= FEW;
+    let plausible = missing * 20 <= before || missing <= FEW;
     if found > 0 && plausible {
         rows.forget_mailboxes_unseen(platform, began).await?;
     } else if missing > 0 {
         tracing::error!(
             %platform, found, missing,
-            "the directory shrank by more than a tenth; the old entries are kept for a week"
+            "the directory shrank by more than one in twenty; the old entries are kept for a week"
         );
         if found > 0 {
             rows.forget_mailboxes_unseen(platform, began - BELIEVED_AFTER)
@@ -169,22 +167,10 @@ async fn search_again(rows: &Rows<'_>, now: DateTime<Utc>) -> Result<(), StoreEr
             if campaign.verdict != Verdict::Malicious {
                 continue;
             }
-            rows.enqueue(vec![jobs::search(known.id, now)], now).await?;
-            let Some(known) = rows.hold_remediation(known.id).await? else {
-                continue;
-            };
-            if known.state.is_put_back() {
-                continue;
-            }
             // A new version, so that a search under way gives up what it has.
             campaign.decision_version += 1;
             rows.save_campaign(&campaign).await?;
-            let again = Remediation {
-                id: known.id,
-                created_at: known.created_at,
-                ..remediation::decided(campaign.id, campaign.decision_version, now)
-            };
-            rows.save_remediation(&again).await?;
+            remediation::search_again(rows, &campaign, known.id, now).await?;
         }
         let Some(next) = found.next else {
             return Ok(());
@@ -235,5 +221,6 @@ fn kept(entry: MailboxEntry) -> NewMailbox {
             .and_then(verdict::name_key_of_directory),
         display_name: entry.display_name,
         subject: entry.subject,
+        department: entry.department,
     }
 }

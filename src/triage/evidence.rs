@@ -164,6 +164,10 @@ impl Case<'_> {
                 found_at: now,
                 intent_at: None,
                 settled_at: None,
+                sighting: None,
+                // Before all others: its owner has it before their eyes.
+                rank: -1,
+                verified_at: None,
             };
             let tx = self.begin().await?;
             tx.of(self.app.tenant).insert_new_pulls(&[held]).await?;

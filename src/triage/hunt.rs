@@ -119,6 +119,9 @@ async fn put_up(
     waiting: usize,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    if lacking.is_empty() {
+        return Ok(());
+    }
     // what was given up is for a person, or it would be given up every hour
     let parked = rows.parked_targets(jobs::ENRICH).await?;
     let ids: Vec<SubmissionId> = lacking

@@ -8,10 +8,11 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     config::policy::is_below,
     domain::{
-        Assessment, AssessmentId, CampaignId, Desired, EvidenceState, OWN_LIST, ReportStatus,
-        Verdict, VerdictSource,
+        Assessment, AssessmentId, Desired, EvidenceState, OWN_LIST, ReportStatus, Verdict,
+        VerdictSource,
     },
     enrich::{lookups::questions, merged},
+    file::FileReport,
     jobs::{self, JobError},
     message::{Fingerprint, ParsedMessage, Recipients},
     policy::{
@@ -19,7 +20,6 @@ use crate::{
         force,
         record::Recorded,
     },
-    remediation,
     store::{
         Rows, StoreError,
         campaign::Campaign,
@@ -33,7 +33,7 @@ use super::{
     case::Case,
     findings, hunt, indicators,
     lookups::{self, Enrichment},
-    news, priority, reassess,
+    news, own_letter, priority, reassess,
     role::Roles,
     thank,
 };
@@ -148,10 +148,20 @@ impl Case<'_> {
             kept.evaluated = before.clone();
         }
         self.submission.findings = serde_json::to_value(kept).ok();
-        self.submission.fingerprint = serde_json::to_value(Fingerprint::of(&message.parsed)).ok();
+        let print = Fingerprint::of(&message.parsed)
+            .with_path(&message.path)
+            .with_files(fuzzy_hashes(&message.files));
+        let own = match &self.mailbox {
+            Some(mailbox) => own_letter::recognised(app, mailbox, &print).await?,
+            None => false,
+        };
+        self.submission.fingerprint = serde_json::to_value(print).ok();
         self.submission.subject = Some(message.parsed.subject.neutral(500));
         self.submission.sender = sender;
-        let assessment = self.within_limits(assessment);
+        let mut assessment = self.within_limits(assessment);
+        if own && self.submission.evidence == EvidenceState::Fetched {
+            own_letter::say_so(&mut assessment);
+        }
         let told = fresh.map(|news| self.intelligence(&news, assessment.verdict));
         self.submission.assessment = Some(assessment);
         self.submission.enrichment = serde_json::to_value(&known).ok();
@@ -279,12 +289,22 @@ impl Case<'_> {
         // The campaign before the submission: an analyst's decision takes them in
         // the same order, and either waits for the other.
         let key = self.exact_key();
-        let campaign = match self.submission.evidence {
-            EvidenceState::Fetched => rows.hold_campaign_by_exact_key(&key).await?,
-            _ => None,
+        let own = self.submission.campaign;
+        let campaign = match (own, self.submission.evidence) {
+            // wherever a person put it since, there it stays
+            (Some(own), _) => rows.hold_campaign(own).await?,
+            (None, EvidenceState::Fetched) => rows.hold_campaign_by_exact_key(&key).await?,
+            (None, _) => None,
         };
         // The row may carry a verdict that an analyst set meanwhile.
         if let Some(current) = rows.hold_submission(self.submission.id).await? {
+            if current.campaign != own {
+                return Err(JobError::Retry {
+                    reason: "it was put into another campaign meanwhile".to_owned(),
+                    after: None,
+                    counts: false,
+                });
+            }
             self.submission.verdict = current.verdict;
             self.submission.verdict_source = current.verdict_source;
             self.submission.campaign = current.campaign;
@@ -294,7 +314,9 @@ impl Case<'_> {
             self.submission.assessment = current.assessment;
         }
         let first = self.submission.verdict.is_none();
-        if self.submission.evidence == EvidenceState::Fetched {
+        // Our own answer is no case; unless a person put it into one.
+        let case = self.submission.campaign.is_some() || !own_letter::is_one(&assessment);
+        if case && self.submission.evidence == EvidenceState::Fetched {
             self.join(&rows, campaign, key, &assessment).await?;
         } else if self.submission.verdict.is_none() {
             self.submission.verdict = Some(assessment.verdict);
@@ -340,17 +362,12 @@ impl Case<'_> {
 
     /// What the submissions of one campaign have in common; see [`exact_key`].
     fn exact_key(&self) -> String {
-        let print: Option<Fingerprint> = self
-            .submission
-            .fingerprint
-            .clone()
-            .and_then(|print| serde_json::from_value(print).ok());
-        print
+        self.print()
             .as_ref()
             .map_or_else(|| self.submission.id.to_string(), exact_key)
     }
 
-    /// Joins the campaign of exactly this message, which is held, or opens it.
+    /// Joins the campaign of exactly this message (or its own), which is held, or opens it.
     async fn join(
         &mut self,
         rows: &Rows<'_>,
@@ -364,7 +381,7 @@ impl Case<'_> {
             None => None,
         };
         let put_back = remediation.is_some_and(|r| r.state.is_put_back());
-        let campaign = match known {
+        let (campaign, member) = match known {
             Some(mut known) => {
                 // What was closed and is now judged otherwise is in doubt: a person looks.
                 let graver = self.graver(assessment, &known).filter(|_| !put_back);
@@ -373,17 +390,12 @@ impl Case<'_> {
                     let why = "a later report of the same message was judged graver";
                     self.raise(rows, &mut known, doubt, why).await?;
                 }
-                known
+                let member = self.same_message(false, &known);
+                (known, member)
             }
-            None => {
-                let new = self.open_campaign(key, assessment);
-                rows.save_campaign(&new).await?;
-                if new.verdict == Verdict::Malicious {
-                    remediation::pull_all(rows, &new, now).await?;
-                }
-                new
-            }
+            None => self.open(rows, key, assessment).await?,
         };
+        rows.keep_membership(&member).await?;
         if self.submission.campaign.is_none() {
             rows.record(vec![self.verdict_event(assessment).of(campaign.id)])
                 .await?;
@@ -416,29 +428,6 @@ impl Case<'_> {
             .await?;
         rows.adopt_pulls(self.submission.id, campaign.id, campaign.decision_version)
             .await
-    }
-
-    fn open_campaign(&self, exact_key: String, assessment: &Assessment) -> Campaign {
-        let now = self.now();
-        let automatic = self.app.judging.engine().policy().automatic_pull;
-        let verdict = match assessment.by_policy() {
-            // Malicious by policy is a decision to pull. What may not be pulled
-            // without a person waits for one.
-            Verdict::Malicious if !automatic => Verdict::Suspicious,
-            verdict => verdict,
-        };
-        Campaign {
-            id: CampaignId::new(now),
-            seed: self.submission.id,
-            exact_key,
-            title: self.submission.subject.clone(),
-            sender: self.submission.sender.clone(),
-            verdict,
-            verdict_source: VerdictSource::Policy,
-            decision_version: 1,
-            created_at: now,
-            updated_at: now,
-        }
     }
 
     /// Whether the policy's list of actions gives spam back.
@@ -489,9 +478,18 @@ impl Case<'_> {
     }
 }
 
+/// Fuzzy hashes of the files that a message carries itself. Pictures are left out:
+/// logos are alike in honest mail too.
+fn fuzzy_hashes(files: &[FileReport]) -> impl Iterator<Item = String> + '_ {
+    files
+        .iter()
+        .filter(|file| !file.claimed.starts_with("image/"))
+        .filter_map(|file| file.hashes.tlsh.clone())
+}
+
 /// The same message exactly: id, sender, visible text and links (and the subject where
 /// there is no id). Stable between the platforms' ways of giving it back.
-fn exact_key(print: &Fingerprint) -> String {
+pub(super) fn exact_key(print: &Fingerprint) -> String {
     let mut hash = Sha256::new();
     let links = print.links.join("\n");
     let parts = [

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::case::{job_error, subject_of};
+use super::case::job_error;
 use crate::{
     app::App,
     config::notify::Way,
-    domain::{LetterId, MailboxRef, MessageQuery, Observed},
+    domain::{LetterId, MailboxRef, MessageQuery, Observed, subject_of},
     jobs::{self, JobError, Work},
     mailbox::{MailProvider, MailboxError},
     notify::{self, NotifyError},
@@ -273,15 +273,11 @@ async fn arrived(
     mailbox: &MailboxRef,
     letter: &Letter,
 ) -> Result<bool, JobError> {
-    let query = MessageQuery {
-        message_ids: vec![letter.message_id.clone()],
-        phrases: Vec::new(),
-        after: letter.created_at - TimeDelta::hours(1),
-        sent_only: false,
-    };
+    let since = letter.created_at - TimeDelta::hours(1);
+    let query = MessageQuery::by_ids([letter.message_id.as_str()], since);
     let mailboxes = [mailbox.clone()];
     match provider.search(&mailboxes, &query).await.into_iter().next() {
-        Some(Ok(hits)) => Ok(!hits.is_empty()),
+        Some(Ok(found)) => Ok(!found.seen.is_empty()),
         Some(Err(error)) => Err(job_error(&error)),
         None => Ok(false),
     }

@@ -6,16 +6,21 @@
 //! already there, so that a crash costs at most one step.
 
 mod case;
+pub mod clicks;
 mod directory;
 mod evidence;
 mod findings;
+pub mod grouping;
 mod hunt;
 pub mod indicators;
+mod joining;
 mod judge;
+mod kin;
 pub mod letter;
 pub mod lookups;
 mod news;
 pub mod overturn;
+mod own_letter;
 mod priority;
 mod reassess;
 mod role;

@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-use super::thank;
+use super::{kin, priority, thank};
 
 /// Submissions of a campaign whose history says what was decided; of more, the verdict and
 /// the timeline of the campaign do.
@@ -141,8 +141,16 @@ impl Decision<'_> {
                 .await?;
                 event = event.of(campaign.id);
                 carry_out(app, &rows, &campaign, now).await?;
+                kin::gather(&rows, &campaign, now).await?;
             }
             None => alone(app, &rows, submission, verdict, now).await?,
+        }
+        if verdict.needs_review()
+            && let Some(opened) = rows.submission(id).await?
+        {
+            // what is opened again stands in the queue as of now
+            let reports = rows.reports_of(id).await?;
+            priority::record(app, &rows, &opened, &reports, now).await?;
         }
         rows.record(vec![event]).await?;
         tx.commit().await?;

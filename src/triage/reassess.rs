@@ -138,14 +138,21 @@ impl Case<'_> {
         {
             return None;
         }
-        let automatic = self.app.judging.engine().policy().automatic_pull;
-        let verdict = match assessment.by_policy() {
-            Verdict::Malicious if !automatic => Verdict::Suspicious,
-            verdict => verdict,
-        };
+        let verdict = self.by_policy(assessment);
         // a look that fell short this time is no news
         let grave = gravity(verdict) >= gravity(Verdict::Suspicious);
         (grave && gravity(verdict) > gravity(campaign.verdict)).then_some(verdict)
+    }
+
+    /// The verdict that may be put into force by itself now. Malicious by policy is a
+    /// decision to pull: what may not be pulled without a person waits for one, also
+    /// where pulling was switched off since it was judged.
+    pub(super) fn by_policy(&self, assessment: &Assessment) -> Verdict {
+        let automatic = self.app.judging.engine().policy().automatic_pull;
+        match assessment.by_policy() {
+            Verdict::Malicious if !automatic => Verdict::Suspicious,
+            verdict => verdict,
+        }
     }
 
     /// Puts a graver verdict on a campaign, which is held, and on all that belongs to it.

@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::standing;
+use super::{own_letter, standing};
 use crate::{
     app::App,
     domain::{CampaignId, LetterId, ReportStatus},
@@ -66,6 +66,11 @@ pub async fn submission(
     };
     rows.set_report_status(submission.id, status, Some(outcome))
         .await?;
+    let assessment = submission.assessment.as_ref();
+    if assessment.is_some_and(own_letter::is_one) {
+        // To thank for a thanks would never end.
+        return Ok(());
+    }
     let reports = rows.reports_of(submission.id).await?;
     standing::cast(app, rows, submission, &reports, now).await?;
     for report in reports {

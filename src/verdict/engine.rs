@@ -10,7 +10,7 @@ use super::{
     rules, signals,
 };
 use crate::{
-    config::policy::{ActionRule, Mode, Policy, PolicyError},
+    config::policy::{Mode, Policy, PolicyError},
     domain::{Action, Assessment, Deed, Signal, Verdict},
     message::{Observable, ParsedMessage},
 };
@@ -203,15 +203,11 @@ impl Engine {
         let changes = contrast::changes(case, opinion, &signals, policy, verdict);
         let shadow = (policy.mode == Mode::Shadow)
             .then(|| "the policy is in shadow mode: it judges and does not act".to_owned());
-        let action = action(
-            policy,
-            &Found {
-                verdict,
-                confidence: confidence(verdict, score, opinion),
-                classes: evidence_classes(&signals),
-                people: facts.people,
-            },
-        );
+        let action = action(policy, verdict, || Found {
+            confidence: confidence(verdict, score, opinion),
+            classes: evidence_classes(&signals),
+            people: facts.people,
+        });
         let hold_reason = doubt
             .or(shadow)
             .or_else(|| action.and_then(held_by).map(str::to_owned))
@@ -238,19 +234,22 @@ impl Engine {
 
 /// What a policy's list of actions goes by.
 struct Found {
-    verdict: Verdict,
     confidence: f64,
     classes: usize,
     people: Option<u32>,
 }
 
 /// What the list of actions does; `None` where nothing in it speaks of the verdict.
-fn action(policy: &Policy, found: &Found) -> Option<Action> {
-    let speaks = |rule: &&ActionRule| rule.verdict == found.verdict;
-    let mut rules = policy.actions.iter().filter(speaks).peekable();
+fn action(policy: &Policy, verdict: Verdict, found: impl FnOnce() -> Found) -> Option<Action> {
+    let mut rules = policy
+        .actions
+        .iter()
+        .filter(|rule| rule.verdict == verdict)
+        .peekable();
     rules.peek()?;
-    let (confidence, classes) = (found.confidence, found.classes);
-    let fitting = rules.find(|rule| rule.fits(found.verdict, confidence, classes, found.people));
+    let found = found();
+    let fitting =
+        rules.find(|rule| rule.fits(verdict, found.confidence, found.classes, found.people));
     Some(fitting.map_or(
         Action {
             deed: Deed::Review,

@@ -10,18 +10,7 @@ use super::Api;
 async fn reported() -> (Api, String) {
     let api = Api::new().await;
     for provider in [Provider::Graph, Provider::Gmail] {
-        let (reporter, token) = api.reporter(provider);
-        let client = if provider == Provider::Graph {
-            "outlook"
-        } else {
-            "gmail"
-        };
-        let body = json!({
-            "client": client, "item_id": reporter.item_id, "mailbox": reporter.address,
-            "reason": "phishing",
-        });
-        let answer = api.post("/api/v1/reports", &token, &body).await;
-        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+        api.report(provider).await;
     }
     api.drain().await;
     let (_, key) = api.key("admin", 1).await;

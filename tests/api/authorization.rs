@@ -36,6 +36,7 @@ fn operations() -> Vec<Operation> {
                 Some("reports") => "rpt",
                 Some("submissions") => "sub",
                 Some("campaigns") => "cmp",
+                Some("searches") => "sch",
                 _ => "pul",
             };
             let id = format!("{prefix}_{}", "0".repeat(32));
@@ -43,6 +44,7 @@ fn operations() -> Vec<Operation> {
                 method,
                 path: template
                     .replace("{id}", &id)
+                    .replace("{submission}", &format!("sub_{}", "0".repeat(32)))
                     .replace("{version}", "000000000000"),
                 security,
             });
@@ -60,8 +62,15 @@ async fn the_documents_operations_are_these() {
     insta::assert_snapshot!(list.join("\n"), @r"
     GET /api/v1/campaigns
     GET /api/v1/campaigns/{id}
+    GET /api/v1/campaigns/{id}/clicks
+    POST /api/v1/campaigns/{id}/clicks
+    GET /api/v1/campaigns/{id}/members
+    POST /api/v1/campaigns/{id}/members/{submission}/remove
+    POST /api/v1/campaigns/{id}/merge
     GET /api/v1/campaigns/{id}/pulls
     POST /api/v1/campaigns/{id}/restore
+    POST /api/v1/campaigns/{id}/split
+    GET /api/v1/campaigns/{id}/variants
     GET /api/v1/indicators
     POST /api/v1/indicators
     POST /api/v1/indicators/withdraw
@@ -73,12 +82,20 @@ async fn the_documents_operations_are_these() {
     POST /api/v1/policies/{version}/activate
     POST /api/v1/policies/{version}/trial
     GET /api/v1/pulls/{id}
+    POST /api/v1/pulls/{id}/pull
     POST /api/v1/pulls/{id}/restore
     GET /api/v1/reporters/me
     GET /api/v1/reporters/statistics
     GET /api/v1/reports
     POST /api/v1/reports
     GET /api/v1/reports/{id}
+    GET /api/v1/searches
+    POST /api/v1/searches
+    GET /api/v1/searches/{id}
+    GET /api/v1/searches/{id}/hits
+    GET /api/v1/searches/{id}/hits.csv
+    GET /api/v1/searches/{id}/mailboxes
+    GET /api/v1/searches/{id}/receipt
     GET /api/v1/submissions
     GET /api/v1/submissions/{id}
     GET /api/v1/submissions/{id}/assessments

@@ -3,6 +3,7 @@
 mod analyst;
 mod authorization;
 mod bodies;
+mod campaigns;
 mod indicators;
 mod missing;
 mod policies;
@@ -21,7 +22,7 @@ use actix_web::{
 use bytes::Bytes;
 use chrono::TimeDelta;
 use secrecy::ExposeSecret as _;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use unhook::{
     app::App,
     auth::{ReporterVerifier, api_key},
@@ -194,6 +195,22 @@ impl Api {
             Provider::Gmail => self.sim.google_id_token(user, &Map::new()),
         };
         (reporter, token)
+    }
+
+    /// Has a reporter of a platform report the planted message; gives their token.
+    pub async fn report(&self, provider: Provider) -> String {
+        let (reporter, token) = self.reporter(provider);
+        let client = match provider {
+            Provider::Graph => "outlook",
+            Provider::Gmail => "gmail",
+        };
+        let body = json!({
+            "client": client, "item_id": reporter.item_id, "mailbox": reporter.address,
+            "reason": "phishing",
+        });
+        let answer = self.post("/api/v1/reports", &token, &body).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+        token
     }
 
     /// Runs the workers until nothing falls due within a minute.

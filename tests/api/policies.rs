@@ -8,13 +8,7 @@ use super::Api;
 
 async fn reported() -> (Api, String) {
     let api = Api::new().await;
-    let (reporter, token) = api.reporter(Provider::Graph);
-    let body = json!({
-        "client": "outlook", "item_id": reporter.item_id, "mailbox": reporter.address,
-        "reason": "phishing",
-    });
-    let answer = api.post("/api/v1/reports", &token, &body).await;
-    assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+    api.report(Provider::Graph).await;
     api.drain().await;
     let (_, key) = api.key("admin", 1).await;
     (api, key)

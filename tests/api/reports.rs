@@ -43,7 +43,14 @@ async fn a_report_is_durable_and_can_be_followed_by_its_reporter_alone() {
     members.sort();
     assert_eq!(
         members,
-        ["id", "message", "outcome", "received_at", "status"]
+        [
+            "copies_pulled",
+            "id",
+            "message",
+            "outcome",
+            "received_at",
+            "status"
+        ]
     );
     let list = api.get(PATH, &token).await.json();
     assert_eq!(list["items"].as_array().map(Vec::len), Some(1));

@@ -8,7 +8,7 @@ use unhook::sim::Exchange;
 
 use super::{
     exchange::{Checked, header, line, matched, media, query, segments, typed},
-    openapi::{components, convert},
+    openapi::{components, convert, told_apart},
     schema::{Schemas, last},
 };
 
@@ -27,7 +27,9 @@ impl Graph {
     pub fn open(file: &Path) -> Self {
         let text = std::fs::read_to_string(file).expect("the description");
         let description: Value = serde_yaml_ng::from_str(&text).expect("YAML");
-        let schemas = Schemas::new(components(&description));
+        let mut named = components(&description);
+        told_apart(&mut named, &description, "microsoft.graph.directoryObject");
+        let schemas = Schemas::new(named);
         Self {
             description,
             schemas,
@@ -253,14 +255,18 @@ fn both_cases(body: &mut Value) {
     else {
         return;
     };
-    let camel: Map<String, Value> = properties
+    let others: Map<String, Value> = properties
         .iter()
         .map(|(name, schema)| {
             let (first, rest) = name.split_at(1);
-            (format!("{}{rest}", first.to_lowercase()), schema.clone())
+            let other = match first.chars().all(char::is_uppercase) {
+                true => first.to_lowercase(),
+                false => first.to_uppercase(),
+            };
+            (format!("{other}{rest}"), schema.clone())
         })
         .collect();
-    properties.extend(camel);
+    properties.extend(others);
 }
 
 /// The items of a list, without the commas in parentheses.

@@ -11,6 +11,7 @@ mod openapi;
 mod recorded;
 mod schema;
 mod story;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -13,6 +13,26 @@ pub fn components(description: &Value) -> Map<String, Value> {
         .collect()
 }
 
+/// A base type whose list holds objects of several derived ones: the type that an
+/// object names says which of them it must fit.
+pub fn told_apart(named: &mut Map<String, Value>, description: &Value, name: &str) {
+    let parts = description["components"]["schemas"][name]["allOf"].as_array();
+    let mut parts = parts.into_iter().flatten();
+    let mapping = parts.find_map(|part| part["discriminator"]["mapping"].as_object());
+    let mut schema = named.remove(name).expect("the base type");
+    for (kind, derived) in mapping.expect("a discriminator") {
+        schema = json!({
+            "if": {
+                "required": ["@odata.type"],
+                "properties": {"@odata.type": {"const": kind}},
+            },
+            "then": reference(last(derived.as_str().expect("a reference"))),
+            "else": schema,
+        });
+    }
+    named.insert(name.to_owned(), schema);
+}
+
 /// One schema; `all` are the component schemas that it may refer to.
 pub fn convert(schema: &Value, all: &Map<String, Value>) -> Value {
     let Some(members) = schema.as_object() else {
@@ -59,7 +79,14 @@ pub fn convert(schema: &Value, all: &Map<String, Value>) -> Value {
         out.insert("items".to_owned(), convert(items, all));
     }
     match members.get("properties").and_then(Value::as_object) {
-        Some(properties) => close(properties, all, &mut out),
+        Some(properties) => {
+            close(properties, all, &mut out);
+            // A row of hunting: the query chooses its members.
+            let open = members.get("x-open-type") == Some(&Value::Bool(true));
+            if open && properties.keys().all(|name| name == "@odata.type") {
+                out.remove("additionalProperties");
+            }
+        }
         None => {
             if let Some(rest) = members.get("additionalProperties") {
                 out.insert("additionalProperties".to_owned(), convert(rest, all));

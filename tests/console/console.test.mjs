@@ -217,6 +217,47 @@ describe("the console of a demo", () => {
     await context.close();
   });
 
+  test("a campaign's plan and receipt, and a dry run with its live progress", async () => {
+    const { context, page, faults } = await watched(origin);
+    await signIn(page, demo.url, demo.key);
+    await page.goto(`${origin}/console/campaigns`);
+    await follow(page, () => page.locator('a[href*="/campaigns/cmp_"]').first().click());
+    await follow(page, () => page.getByRole("link", { name: "Plan and progress" }).click());
+    assert.match(await page.locator("#plan").innerText(), /calls planned/);
+    assert.match(await page.locator("#progress").innerText(), /Mailboxes searched/);
+    await fitsSideways(page);
+    await picture(page, "search");
+    await follow(page, () => page.locator("#progress a", { hasText: "Receipt" }).click());
+    const receipt = await page.locator("main").innerText();
+    assert.match(receipt, /Complete: nothing was still open/);
+    assert.match(receipt, /Fewest calls possible/);
+    await fitsSideways(page);
+    await picture(page, "receipt");
+    const file = await context.request.get(`${page.url()}.json`);
+    assert.equal(file.status(), 200);
+    const signed = await file.json();
+    assert.equal(signed.signature.algorithm, "Ed25519");
+    assert.equal(signed.receipt.complete, true);
+
+    await page.goto(`${origin}/console/searches`);
+    await page.locator('input[name="query"]').fill("everything");
+    await follow(page, () => page.getByRole("button", { name: "Show what would be found" }).click());
+    assert.match(await page.locator("main").innerText(), /no known kind/);
+    await page.goto(`${origin}/console/campaigns`);
+    await follow(page, () => page.locator('a[href*="/campaigns/cmp_"]').first().click());
+    await follow(page, () => page.getByRole("button", { name: "Dry run" }).click());
+    assert.match(page.url(), /\/searches\/sch_/);
+    // the page looks for news by itself until the search is through
+    await page.getByText("Through", { exact: true }).first().waitFor({ timeout: 60_000 });
+    assert.match(await page.locator("#hits").innerText(), /What a pull would find/);
+    await fitsSideways(page);
+    await picture(page, "dry-run");
+    const table = await context.request.get(`${page.url().split("?")[0]}/hits.csv`);
+    assert.match(await table.text(), /"mailbox","platform","outcome"/);
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
   test("a narrow window is read without scrolling sideways", async () => {
     const { context, page, faults } = await watched(origin, { width: 390, height: 800 });
     await signIn(page, demo.url, demo.key);

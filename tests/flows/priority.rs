@@ -330,3 +330,28 @@ async fn a_policy_that_only_watches_opens_no_closed_case() {
     );
     assert_eq!(the_campaign(&stage).await.verdict, Verdict::Benign);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_analyst_opens_again_waits_from_then_on() {
+    let sim = tenant(20, 6, None);
+    let stage = Stage::new(&sim, Backend::Sqlite).await.expect("a stage");
+    let reporter = of(&sim, Provider::Graph);
+    report(
+        &stage,
+        &sim,
+        &reporter,
+        &minutes("small", &reporter.address),
+    )
+    .await;
+    assert!(queue(&stage).await.is_empty(), "closed by policy");
+    stage.clock.advance(TimeDelta::days(20));
+    let closed = submissions(&stage).await.remove(0);
+    let app = &stage.app;
+    let opened = stage.clock.now();
+    unhook::triage::overturn::set_verdict(app, closed.id, Verdict::Suspicious, "rita", "odd")
+        .await
+        .expect("decided");
+    let waiting = queue(&stage).await.remove(0);
+    let stakes = waiting.waiting_stakes().expect("worked out");
+    assert!(stakes.since >= opened, "it has not waited for twenty days");
+}

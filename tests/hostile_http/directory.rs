@@ -125,8 +125,8 @@ async fn a_platform_that_is_away_at_the_first_start_holds_up_no_other() {
         assert!(house.sim.truth().all_pulled(), "{:#?}", house.sim.truth());
         let campaigns = rows.campaigns(None, &PageRequest::first(9)).await;
         let campaign = campaigns.expect("read").items.remove(0);
-        let remediation = rows.remediation_of(campaign.id).await.expect("read");
-        assert_eq!(remediation.expect("there").searched, 16);
+        let searched = rows.searched(campaign.id).await.expect("read");
+        assert_eq!(searched.expect("there").counts.searched, 16);
         let row = rows.report(report.id).await.expect("read").expect("row");
         assert_eq!(
             (row.status, row.outcome),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use unhook::{
     clock::SystemClock,
     domain::{Locator, MailboxRef, MessageQuery, Place, Provider},
-    mailbox::{Content, MailProvider, MailboxError, QuarantineMove, gmail::GmailMail},
+    mailbox::{Content, MailProvider, MailReader, MailboxError, QuarantineMove, gmail::GmailMail},
 };
 
 use super::{
@@ -80,12 +80,7 @@ fn pulls(names: &[&str]) -> Vec<QuarantineMove> {
 }
 
 fn by_id(id: &str) -> MessageQuery {
-    MessageQuery {
-        message_ids: vec![id.to_owned()],
-        phrases: Vec::new(),
-        after: "2026-01-01T00:00:00Z".parse().expect("time"),
-        sent_only: false,
-    }
+    MessageQuery::by_ids([id], "2026-01-01T00:00:00Z".parse().expect("time"))
 }
 
 #[tokio::test]

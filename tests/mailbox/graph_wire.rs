@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use unhook::{
     clock::SystemClock,
     domain::{Locator, MailboxRef, MessageQuery, Place, Provider},
-    mailbox::{MailProvider, MailboxError, QuarantineMove, RestoreMove, graph::GraphMail},
+    mailbox::{
+        MailProvider, MailReader, MailboxError, QuarantineMove, RestoreMove, graph::GraphMail,
+    },
 };
 
 use super::stand_in::{Reply, Request, StandIn};
@@ -67,12 +69,7 @@ fn pulls(keys: &[&str]) -> Vec<QuarantineMove> {
 }
 
 fn by_id(id: &str) -> MessageQuery {
-    MessageQuery {
-        message_ids: vec![id.to_owned()],
-        phrases: Vec::new(),
-        after: "2026-01-01T00:00:00Z".parse().expect("time"),
-        sent_only: false,
-    }
+    MessageQuery::by_ids([id], "2026-01-01T00:00:00Z".parse().expect("time"))
 }
 
 /// Answers each part of a batch; `None` leaves the part's answer out.
@@ -207,6 +204,34 @@ async fn only_the_part_that_was_throttled_or_left_out_fails() {
     assert!(again[1].is_ok());
     let last = stand_in.seen.lock().expect("record").last().cloned();
     assert!(!last.expect("request").body.contains("/dan/"));
+}
+
+#[tokio::test]
+async fn a_mailbox_that_rests_a_moment_keeps_no_other_one_waiting() {
+    let stand_in = graph(|request, _| {
+        batch(request, |part| {
+            let first = !part["url"].as_str().expect("url").contains("again");
+            if first && part["url"].as_str().expect("url").contains("/ann/") {
+                return Some(json!({"status": 429, "headers": {"Retry-After": "0.6"}, "body": {}}));
+            }
+            Some(json!({"status": 200, "headers": {}, "body": {"value": []}}))
+        })
+    })
+    .await;
+    let mail = connect(&stand_in.base);
+    let boxes = [mailbox("ann"), mailbox("bob")];
+    assert!(mail.search(&boxes, &by_id("a@b")).await[0].is_err());
+    let found = mail.search(&boxes, &by_id("again@b")).await;
+    assert!(found.iter().all(Result::is_ok), "{found:?}");
+    let seen = stand_in.seen.lock().expect("record").clone();
+    let batches: Vec<_> = seen
+        .iter()
+        .filter(|r| r.target.contains("$batch"))
+        .collect();
+    // Bob's went out by itself, Ann's when her time had come.
+    assert_eq!(batches.len(), 3);
+    assert!(batches[1].body.contains("/bob/") && !batches[1].body.contains("/ann/"));
+    assert!(batches[2].body.contains("/ann/") && !batches[2].body.contains("/bob/"));
 }
 
 #[tokio::test]

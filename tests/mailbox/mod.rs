@@ -7,6 +7,8 @@ mod contract;
 mod gmail_wire;
 #[cfg(feature = "sim")]
 mod graph_wire;
+#[cfg(feature = "sim")]
+mod reach;
 #[cfg(not(feature = "sim"))]
 mod shipped;
 #[cfg(feature = "sim")]

@@ -10,7 +10,10 @@ use unhook::{
         MailProvider, MailboxError, QuarantineMove, RestoreMove, Seen, gmail::GmailMail,
         graph::GraphMail,
     },
-    sim::{Action, Fault, Matcher, Operation, Organisation, Sim, SimOptions, Slot, Snapshot, User},
+    sim::{
+        Action, Fault, Matcher, Operation, Organisation, Shape, Sim, SimOptions, Slot, Snapshot,
+        User,
+    },
 };
 
 /// Both faces, in the order in which the contract runs over them.
@@ -28,7 +31,15 @@ impl World {
     }
 
     pub async fn of(provider: Provider, people: usize) -> Self {
-        let organisation = Organisation::generate(people, 7);
+        Self::holding(provider, Organisation::generate(people, 7)).await
+    }
+
+    /// An organisation of another shape.
+    pub async fn shaped(provider: Provider, shape: &Shape) -> Self {
+        Self::holding(provider, Organisation::shaped(shape)).await
+    }
+
+    async fn holding(provider: Provider, organisation: Organisation) -> Self {
         let mut options = SimOptions::new(organisation, Arc::new(|| SystemClock.now()));
         options.record = true;
         let sim = crate::support::recorded::start(options);
@@ -100,7 +111,11 @@ impl World {
 
     pub async fn search(&self, user: &User, id: &str) -> Result<Vec<Seen>, MailboxError> {
         let found = self.mail.search(&[self.mailbox(user)], &by_id(id)).await;
-        found.into_iter().next().expect("answer")
+        found
+            .into_iter()
+            .next()
+            .expect("answer")
+            .map(|found| found.seen)
     }
 
     pub async fn found(&self, user: &User, id: &str) -> Vec<Seen> {
@@ -265,12 +280,7 @@ pub fn letter(id: &str) -> String {
 }
 
 pub fn by_id(id: &str) -> MessageQuery {
-    MessageQuery {
-        message_ids: vec![id.to_owned()],
-        phrases: Vec::new(),
-        after: "2026-01-01T00:00:00Z".parse().expect("time"),
-        sent_only: false,
-    }
+    MessageQuery::by_ids([id], "2026-01-01T00:00:00Z".parse().expect("time"))
 }
 
 pub fn back(pull: &QuarantineMove) -> RestoreMove {

@@ -1,5 +1,6 @@
 //! One story of rows, told on SQLite and on PostgreSQL.
 
+mod budgets;
 mod leases;
 
 use bytes::Bytes;
@@ -256,6 +257,9 @@ async fn a_copy_is_one_row_and_a_decision_is_not_overwritten(story: &Story) {
         found_at: start(),
         intent_at: None,
         settled_at: None,
+        sighting: None,
+        rank: 0,
+        verified_at: None,
     };
     let tx = store.begin().await.expect("tx");
     let rows = tx.of(story.tenant);

@@ -138,6 +138,13 @@ impl Stage {
         }
     }
 
+    /// The same service with the configuration as it was changed: whoever works was
+    /// given the one before.
+    pub fn reopened(mut self) -> Self {
+        self.workers = start::workers(&self.app, Wake::default());
+        self
+    }
+
     /// Has both of the sim's reporters click.
     pub async fn report_all(&self, sim: &Sim) -> Vec<ReportId> {
         let mut ids = Vec::new();
@@ -157,6 +164,23 @@ impl Stage {
             let wait = due.map(|due| due - self.app.clock.now());
             match wait {
                 Some(wait) if wait < horizon => self.clock.advance(wait.max(TimeDelta::zero())),
+                _ => return,
+            }
+        }
+    }
+
+    /// Drains the queue with the clock set forward to all that falls due before `span`
+    /// is over: what is done again and again, as a watch is, ends with it too.
+    pub async fn drain_for(&self, span: TimeDelta) {
+        let end = self.app.clock.now() + span;
+        loop {
+            self.workers.drain().await;
+            let due = self.app.store.next_job_due().await.expect("due");
+            match due {
+                Some(due) if due < end => {
+                    let wait = due - self.app.clock.now();
+                    self.clock.advance(wait.max(TimeDelta::zero()));
+                }
                 _ => return,
             }
         }

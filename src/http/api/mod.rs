@@ -9,6 +9,7 @@ pub(super) mod policies;
 pub(super) mod pulls;
 pub(super) mod reporters;
 pub(super) mod reports;
+pub(super) mod searches;
 pub(super) mod submissions;
 pub mod words;
 

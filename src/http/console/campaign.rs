@@ -8,11 +8,13 @@ use serde::Deserialize;
 
 use super::{
     campaigns::{Counted, state_chip, targets},
+    case::{self, Case},
     chip::{Bar, Chip},
     fault::PageError,
     guard::Signed,
     page,
     sample::Words,
+    search::rows::gap_chip,
     shell::{Done, Shell},
     submission::pulls::{PullRow, platform},
     text::{Plain, grouped},
@@ -26,13 +28,16 @@ use crate::{
         Page, PageRequest,
         event::Event,
         pull::Pull,
-        remediation::{Gap, RemediationState},
+        remediation::RemediationState,
+        search::{Gap, Searched},
         submission::{Submission, SubmissionFilter},
+        watch::Watch,
     },
 };
 
 const PULLS: u64 = 100;
 const SUBMISSIONS: u64 = 20;
+const GAPS: u64 = 200;
 
 struct Meter {
     label: &'static str,
@@ -45,6 +50,27 @@ struct Tally {
     label: &'static str,
     count: String,
     tone: &'static str,
+}
+
+/// How late copies are looked for.
+struct Watching {
+    until: When,
+    next: Option<When>,
+    resurfaced: Option<String>,
+}
+
+impl Watching {
+    /// Nothing to say of a watch that belonged to an earlier decision.
+    fn of(watch: &Watch, version: i32, now: DateTime<Utc>) -> Option<Self> {
+        (watch.decision_version == version).then(|| Self {
+            until: When::of(watch.until, now),
+            next: watch.next_round.map(|next| When::of(next, now)),
+            resurfaced: u64::try_from(watch.resurfaced)
+                .ok()
+                .filter(|copies| *copies > 0)
+                .map(grouped),
+        })
+    }
 }
 
 struct GapRow {
@@ -66,13 +92,16 @@ struct SubmissionRow {
 /// Everything the page is made of.
 pub(super) struct Material {
     pub(super) counted: Counted,
+    pub(super) searched: Option<Searched>,
     pub(super) gaps: Vec<Gap>,
+    pub(super) watch: Option<Watch>,
     /// `None` for a key without `pulls:read`.
     pub(super) pulls: Option<Page<Pull>>,
     pub(super) last_settled: Option<DateTime<Utc>>,
     pub(super) submissions: Vec<Submission>,
     pub(super) events: Vec<Event>,
     pub(super) names: Names,
+    pub(super) case: case::Material,
 }
 
 #[derive(Template)]
@@ -90,8 +119,11 @@ struct CampaignPage {
     meters: Vec<Meter>,
     tallies: Vec<Tally>,
     took: Option<String>,
+    watch: Option<Watching>,
     exposed: Vec<Plain>,
     gaps: Vec<GapRow>,
+    search: Option<String>,
+    may_search: bool,
     pulls: Vec<PullRow>,
     may_see_copies: bool,
     older: Option<String>,
@@ -99,14 +131,15 @@ struct CampaignPage {
     restorable: bool,
     submissions: Vec<SubmissionRow>,
     lines: Vec<Line>,
+    case: Case,
 }
 
-fn meters(counted: &Counted) -> Vec<Meter> {
+fn meters(counted: &Counted, searched: Option<&Searched>) -> Vec<Meter> {
     let Some(remediation) = &counted.remediation else {
         return Vec::new();
     };
-    let whole = u64::try_from(remediation.mailboxes).unwrap_or(0);
-    let searched = u64::try_from(remediation.searched).unwrap_or(0);
+    let counts = searched.map(|s| s.counts).unwrap_or_default();
+    let (whole, searched) = (counts.expected, counts.searched);
     let pulls = counted.pulls;
     let meter = |label, part, whole| Meter {
         label,
@@ -152,11 +185,7 @@ fn gap_row(gap: &Gap) -> GapRow {
         mailbox: Plain::line(gap.mailbox.address.as_str(), 120),
         provider: platform(gap.mailbox.provider),
         reason: Plain::line(&gap.reason, 300),
-        state: if gap.retrying {
-            Chip::busy("Trying again")
-        } else {
-            Chip::alert("Unreachable")
-        },
+        state: gap_chip(gap.state),
         attempts: gap.attempts,
     }
 }
@@ -177,7 +206,12 @@ fn submission_row(submission: &Submission, now: DateTime<Utc>) -> SubmissionRow 
 }
 
 impl CampaignPage {
-    fn of(shell: Shell, may_restore: bool, material: &Material, now: DateTime<Utc>) -> Self {
+    fn of(
+        shell: Shell,
+        (may_restore, may_change): (bool, bool),
+        material: &Material,
+        now: DateTime<Utc>,
+    ) -> Self {
         let Material {
             counted,
             gaps,
@@ -189,8 +223,9 @@ impl CampaignPage {
         let took = remediation
             .filter(|r| r.state == RemediationState::Closed && counted.pulls.restored == 0)
             .and_then(|r| Some(brief(material.last_settled? - r.created_at)));
-        let exposed = remediation
-            .map(|r| r.progress.exposed.as_slice())
+        let searched = material.searched.as_ref();
+        let exposed = searched
+            .map(|s| s.search.progress.exposed.as_slice())
             .unwrap_or_default();
         let older = pulls.as_ref().and_then(|page| page.next.as_ref());
         let copies = pulls.as_ref().map_or(&[][..], |page| &page.items);
@@ -205,19 +240,24 @@ impl CampaignPage {
                 VerdictSource::Policy => "policy",
             },
             opened: When::of(campaign.created_at, now),
-            state: remediation.map(state_chip),
-            paused: remediation
-                .and_then(|r| r.paused_reason.as_deref())
+            state: remediation.map(|r| state_chip(r, counted.paused.is_some())),
+            paused: counted
+                .paused
+                .as_deref()
                 .map(|reason| Plain::line(reason, 300)),
-            meters: meters(counted),
+            meters: meters(counted, searched),
             tallies: tallies(counted, gaps.len()),
             took,
+            watch: remediation
+                .and_then(|r| Watching::of(material.watch.as_ref()?, r.decision_version, now)),
             exposed: exposed
                 .iter()
                 .take(50)
                 .map(|a| Plain::defanged(a, 120))
                 .collect(),
             gaps: gaps.iter().take(200).map(gap_row).collect(),
+            search: searched.map(|s| s.search.id.to_string()),
+            may_search: pulls.is_some(),
             pulls: copies.iter().map(|p| PullRow::of(p, now)).collect(),
             may_see_copies: pulls.is_some(),
             older: older.map(|after| format!("/console/campaigns/{}?after={after}", campaign.id)),
@@ -228,6 +268,7 @@ impl CampaignPage {
                 .iter()
                 .map(|s| submission_row(s, now))
                 .collect(),
+            case: Case::of(campaign, &material.case, &material.names, may_change, now),
             lines: lines(&material.events, &material.names, None, now),
         }
     }
@@ -261,7 +302,9 @@ pub(super) async fn show(
         .saying(query.done)
         .looking_again(if moving { 4 } else { 30 });
     let may_restore = signed.may(Scope::PullsWrite);
-    page(&CampaignPage::of(shell, may_restore, &material, signed.now))
+    let may_change = signed.may(Scope::VerdictsWrite);
+    let may = (may_restore, may_change);
+    page(&CampaignPage::of(shell, may, &material, signed.now))
 }
 
 async fn gathered(
@@ -276,9 +319,17 @@ async fn gathered(
         ..SubmissionFilter::default()
     };
     let remediation = rows.remediation_of(id).await?;
-    let gaps = match &remediation {
-        Some(remediation) => rows.gaps(remediation.id).await?,
+    let searched = rows.searched(id).await?;
+    let gaps = match &searched {
+        Some(searched) => {
+            let first = PageRequest::first(GAPS);
+            rows.gaps(searched.search.id, &first).await?.items
+        }
         None => Vec::new(),
+    };
+    let watch = match &remediation {
+        Some(remediation) => rows.watch(remediation.id).await?,
+        None => None,
     };
     let page = PageRequest {
         after,
@@ -289,6 +340,7 @@ async fn gathered(
         .await?;
     Ok(Material {
         gaps,
+        watch,
         pulls: if signed.may(Scope::PullsRead) {
             Some(rows.pulls(Some(id), &page).await?)
         } else {
@@ -298,12 +350,17 @@ async fn gathered(
         submissions: submissions.items,
         events: rows.timeline(None, Some(id)).await?,
         names: key_names(signed).await?,
+        case: case::gathered(signed, &campaign).await?,
         counted: Counted {
             campaign,
             remediation,
+            paused: searched
+                .as_ref()
+                .and_then(|s| s.search.paused_reason.clone()),
             pulls: rows.count_pulls(id).await?,
             submissions: rows.count_submissions(&of_it).await?,
         },
+        searched,
     })
 }
 
@@ -328,5 +385,5 @@ pub(super) async fn key_names(signed: &Signed) -> Result<Names, PageError> {
 pub fn sample(words: &Words) -> Result<String, askama::Error> {
     let shell = Shell::sample("campaigns", &words.say("SOC desk"));
     let material = super::sample::campaign_material(words);
-    CampaignPage::of(shell, true, &material, super::sample::now()).render()
+    CampaignPage::of(shell, (true, true), &material, super::sample::now()).render()
 }

@@ -16,7 +16,7 @@ use super::{
     when::When,
 };
 use crate::{
-    domain::VerdictSource,
+    domain::{SearchKind, VerdictSource},
     store::{
         PageRequest,
         campaign::Campaign,
@@ -33,6 +33,8 @@ const ROWS: u64 = 25;
 pub(super) struct Counted {
     pub(super) campaign: Campaign,
     pub(super) remediation: Option<Remediation>,
+    /// Why its search waits for an administrator, if it does.
+    pub(super) paused: Option<String>,
     pub(super) pulls: PullCounts,
     pub(super) submissions: u64,
 }
@@ -58,9 +60,9 @@ pub(super) const fn targets(pulls: &PullCounts) -> u64 {
 }
 
 /// How far a remediation is, as a mark.
-pub(super) fn state_chip(remediation: &Remediation) -> Chip {
+pub(super) fn state_chip(remediation: &Remediation, paused: bool) -> Chip {
     match remediation.state {
-        _ if remediation.paused_reason.is_some() => Chip::alert("Paused"),
+        _ if paused => Chip::alert("Paused"),
         RemediationState::Searching => Chip::busy("Searching"),
         RemediationState::Pulling => Chip::busy("Pulling"),
         RemediationState::Restoring => Chip::busy("Restoring"),
@@ -74,6 +76,7 @@ impl Row {
         let Counted {
             campaign,
             remediation,
+            paused,
             pulls,
             submissions,
         } = counted;
@@ -85,7 +88,9 @@ impl Row {
             chip: Chip::verdict(Some(campaign.verdict)),
             by_analyst: campaign.verdict_source == VerdictSource::Analyst,
             submissions: *submissions,
-            state: remediation.as_ref().map(state_chip),
+            state: remediation
+                .as_ref()
+                .map(|r| state_chip(r, paused.is_some())),
             bar: Bar::progress(settled, pulls.found),
             pulled: grouped(pulls.pulled),
             found: grouped(targets(pulls)),
@@ -132,6 +137,10 @@ pub(super) async fn show(
         };
         let counted = Counted {
             remediation: rows.remediation_of(campaign.id).await?,
+            paused: rows
+                .last_search(campaign.id, SearchKind::Pull)
+                .await?
+                .and_then(|search| search.paused_reason),
             pulls: rows.count_pulls(campaign.id).await?,
             submissions: rows.count_submissions(&of_it).await?,
             campaign,

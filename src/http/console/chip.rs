@@ -3,7 +3,7 @@
 use askama::{Template, filters::HtmlSafe};
 
 use crate::{
-    domain::{Desired, Observed, Verdict},
+    domain::{Desired, Observed, PullRole, Verdict},
     store::pull::Pull,
 };
 
@@ -68,6 +68,9 @@ impl Chip {
             (Desired::Pulled, Observed::Pulled) => Self::new("good", CHECK, "In quarantine"),
             (Desired::Pulled, _) => Self::new("info", HALF, "Being pulled"),
             (Desired::InPlace, Observed::Restored) => Self::new("calm", RETURN, "Restored"),
+            (Desired::InPlace, Observed::Found) if pull.role == PullRole::Variant => {
+                Self::alert("Waits for a person")
+            }
             (Desired::InPlace, Observed::Found) => Self::new("calm", RING, "Not touched"),
             (Desired::InPlace, _) => Self::new("info", HALF, "Being restored"),
         }

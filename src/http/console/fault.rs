@@ -41,9 +41,15 @@ pub enum PageError {
     /// A field cannot be used.
     #[error("field not usable: {0}")]
     Field(&'static str),
+    /// What was typed cannot be used; the sentence says why.
+    #[error("not usable: {0}")]
+    Said(String),
     /// The evidence does not allow what was asked.
     #[error("not allowed by the evidence: {0}")]
     Evidence(&'static str),
+    /// What was asked does not fit how things stand; says why.
+    #[error("refused: {0}")]
+    Refused(String),
     /// Too many keys were tried.
     #[error("too many attempts")]
     TooMany {
@@ -142,6 +148,11 @@ impl PageError {
                 "Something is missing",
                 format!("{why} Nothing was changed."),
             ),
+            Self::Said(why) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "That cannot be used",
+                format!("{why} Nothing was changed."),
+            ),
             Self::Evidence(why) => (
                 StatusCode::CONFLICT,
                 "The evidence does not allow that",
@@ -149,6 +160,11 @@ impl PageError {
                     "Nothing is pulled on bytes that a client sent: the server has to have \
                      fetched the message itself. Reason: {why}."
                 ),
+            ),
+            Self::Refused(why) => (
+                StatusCode::CONFLICT,
+                "That cannot be done now",
+                format!("Nothing was changed: {why}."),
             ),
             Self::TooMany { wait } => (
                 StatusCode::TOO_MANY_REQUESTS,

@@ -9,6 +9,7 @@
 mod assets;
 mod campaign;
 mod campaigns;
+mod case;
 mod chip;
 mod fault;
 mod guard;
@@ -16,6 +17,8 @@ mod parked;
 mod policy;
 mod queue;
 pub mod sample;
+mod search;
+mod searches;
 mod shell;
 mod sign_in;
 mod submission;
@@ -82,12 +85,43 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
             "/pulls/{id}/restore",
             web::post().to(submission::actions::restore),
         )
+        .route(
+            "/pulls/{id}/pull",
+            web::post().to(submission::actions::pull_variant),
+        )
         .route("/campaigns", web::get().to(campaigns::show))
         .route("/campaigns/{id}", web::get().to(campaign::show))
         .route(
             "/campaigns/{id}/restore",
             web::post().to(submission::actions::restore_all),
         )
+        .route(
+            "/campaigns/{id}/dry-run",
+            web::post().to(search::actions::of_campaign),
+        )
+        .service(
+            web::resource("/searches")
+                .app_data(web::FormConfig::default().limit(search::actions::MOST_OCTETS))
+                .route(web::get().to(searches::show))
+                .route(web::post().to(search::actions::begin_one)),
+        )
+        .route("/searches/{id}", web::get().to(search::show))
+        .route(
+            "/searches/{id}/hits.csv",
+            web::get().to(search::export::csv),
+        )
+        .route(
+            "/searches/{id}/receipt",
+            web::get().to(search::receipt::show),
+        )
+        .route(
+            "/searches/{id}/receipt.json",
+            web::get().to(search::export::receipt),
+        )
+        .route("/campaigns/{id}/split", web::post().to(case::split))
+        .route("/campaigns/{id}/remove", web::post().to(case::remove))
+        .route("/campaigns/{id}/merge", web::post().to(case::merge))
+        .route("/campaigns/{id}/clicks.csv", web::get().to(case::people))
         .route("/parked", web::get().to(parked::show))
         .route("/policy", web::get().to(policy::show))
         .service(

@@ -121,8 +121,7 @@ pub(super) struct Priority {
 impl Priority {
     /// Of a case that waits for a person; `None` of any other.
     pub(super) fn of(submission: &Submission, now: DateTime<Utc>) -> Option<Self> {
-        let waits = submission.verdict.is_none_or(Verdict::needs_review);
-        let stakes = submission.stakes.as_ref().filter(|_| waits)?;
+        let stakes = submission.waiting_stakes()?;
         let factors: Vec<String> = stakes
             .factors(now)
             .iter()

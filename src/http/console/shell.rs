@@ -38,10 +38,18 @@ pub enum Done {
     Restore,
     /// All copies are being put back.
     RestoreAll,
+    /// A variant is being pulled.
+    Variant,
+    /// A dry run was begun.
+    DryRun,
     /// A policy is to be tried.
     Tried,
     /// A policy was put into force.
     InForce,
+    /// Members were split off.
+    Split,
+    /// Two cases were merged.
+    Merged,
     /// Nothing.
     #[default]
     #[serde(other)]
@@ -54,6 +62,10 @@ impl Done {
     pub const fn sentence(self) -> Option<&'static str> {
         match self {
             Self::Nothing => None,
+            Self::Variant => Some("The variant is being pulled."),
+            Self::DryRun => Some("The dry run is under way; it moves nothing."),
+            Self::Split => Some("A case of its own now. No mail was moved by that."),
+            Self::Merged => Some("One case now. No mail was moved by that."),
             Self::Tried => Some("It is tried on the history; nothing changes by that."),
             Self::InForce => Some("In force from the next message on."),
             Self::Verdict => Some("Verdict set. What follows from it is under way."),

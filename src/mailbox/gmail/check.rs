@@ -1,9 +1,9 @@
 //! What `doctor` says about the connection to Google Workspace.
 
-use super::{GmailMail, wire::SCOPE};
+use super::{GmailMail, cost, wire::SCOPE};
 use crate::{
     domain::MailboxRef,
-    mailbox::{Finding, MailboxError, wire::Effect},
+    mailbox::{Finding, MailboxError},
 };
 
 impl GmailMail {
@@ -27,7 +27,7 @@ impl GmailMail {
     async fn reach(&self, mailbox: &MailboxRef) -> Finding {
         let profile = self
             .wire
-            .call(mailbox, Effect::Read, |hub, watch| {
+            .call(mailbox, cost::SETTING, |hub, watch| {
                 Box::pin(
                     hub.users()
                         .get_profile(mailbox.key())

@@ -1,5 +1,7 @@
 //! The organisation's people and groups, read as an administrator.
 
+use std::sync::Arc;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -11,7 +13,8 @@ use crate::{
     clock::SharedClock,
     domain::{MailboxAddress, MailboxRef, Provider},
     mailbox::{
-        MailboxEntry, MailboxError, MailboxPage,
+        Audience, Family, GroupKind, MailboxEntry, MailboxError, MailboxPage,
+        counts::Tally,
         pace::{Pace, retry_after},
         wire::{self, Effect},
     },
@@ -31,6 +34,7 @@ pub(super) struct Directory {
     pub(super) root: Url,
     pub(super) customer: String,
     pub(super) pace: Pace,
+    pub(super) tally: Arc<Tally>,
     pub(super) clock: SharedClock,
 }
 
@@ -52,12 +56,44 @@ struct User {
     #[serde(default)]
     non_editable_aliases: Vec<String>,
     name: Option<Name>,
+    #[serde(default)]
+    organizations: Vec<Organization>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Organization {
+    #[serde(default)]
+    primary: bool,
+    department: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Name {
     full_name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Group {
+    email: Option<String>,
+    description: Option<String>,
+}
+
+impl Group {
+    /// Whether it keeps its conversations, the Directory does not say; those whose
+    /// description does are believed.
+    fn is_inbox(&self) -> bool {
+        let description = self.description.as_deref().unwrap_or_default();
+        description.to_lowercase().contains("collaborative inbox")
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Groups {
+    #[serde(default)]
+    groups: Vec<Group>,
+    next_page_token: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,7 +124,10 @@ impl Directory {
             ("projection", "basic"),
         ];
         ask.extend(cursor.map(|token| ("pageToken", token)));
-        let page: Users = self.get("users", &ask).await?;
+        let page: Users = self
+            .get("users", &ask)
+            .await
+            .map_err(|error| wire::stale_page(error, cursor.is_some()))?;
         let next = page.next_page_token.filter(|next| !next.is_empty());
         if next.is_some() && next.as_deref() == cursor {
             return Err(MailboxError::Malformed("pages do not end".to_owned()));
@@ -97,16 +136,54 @@ impl Directory {
         Ok(MailboxPage { mailboxes, next })
     }
 
-    pub(super) async fn members(
+    pub(super) async fn audience(
         &self,
         address: &MailboxAddress,
-    ) -> Result<Option<Vec<MailboxAddress>>, MailboxError> {
+    ) -> Result<Option<Audience>, MailboxError> {
         let group = utf8_percent_encode(address.as_str(), NON_ALPHANUMERIC).to_string();
-        match self.get::<Value>(&format!("groups/{group}"), &[]).await {
-            Ok(_) => {}
+        let known: Group = match self.get(&format!("groups/{group}"), &[]).await {
+            Ok(known) => known,
             Err(MailboxError::Gone) => return Ok(None),
             Err(error) => return Err(error),
+        };
+        let (kind, remark) = if known.is_inbox() {
+            (
+                GroupKind::CollaborativeInbox,
+                "the group's own conversations keep a copy that cannot be searched",
+            )
+        } else {
+            (
+                GroupKind::List,
+                "conversations that the group itself may keep cannot be searched",
+            )
+        };
+        Ok(Some(Audience {
+            kind,
+            members: self.members(&group).await?,
+            remark: Some(remark.to_owned()),
+        }))
+    }
+
+    /// Groups whose description says that they are a collaborative inbox.
+    pub(super) async fn groups_that_keep(&self) -> Result<Vec<MailboxAddress>, MailboxError> {
+        let mut keeping = Vec::new();
+        let mut token: Option<String> = None;
+        for _ in 0..wire::PAGE_LIMIT {
+            let mut ask = vec![("customer", self.customer.as_str()), ("maxResults", "200")];
+            ask.extend(token.as_deref().map(|token| ("pageToken", token)));
+            let page: Groups = self.get("groups", &ask).await?;
+            let groups = page.groups.into_iter().filter(Group::is_inbox);
+            keeping.extend(groups.filter_map(|group| group.email?.parse().ok()));
+            match page.next_page_token.filter(|next| !next.is_empty()) {
+                None => return Ok(keeping),
+                Some(next) if token.as_ref() == Some(&next) => break,
+                Some(next) => token = Some(next),
+            }
         }
+        Err(MailboxError::Malformed("pages do not end".to_owned()))
+    }
+
+    async fn members(&self, group: &str) -> Result<Vec<MailboxAddress>, MailboxError> {
         let path = format!("groups/{group}/members");
         let mut members = Vec::new();
         let mut token: Option<String> = None;
@@ -126,7 +203,7 @@ impl Directory {
                 None => {
                     members.sort_unstable();
                     members.dedup();
-                    return Ok(Some(members));
+                    return Ok(members);
                 }
                 Some(next) if token.as_ref() == Some(&next) => break,
                 Some(next) => token = Some(next),
@@ -162,9 +239,12 @@ impl Directory {
         if !ask.is_empty() {
             url.query_pairs_mut().extend_pairs(ask);
         }
+        self.pace.admit(Family::Directory, None, 1).await?;
         let _slot = self.pace.enter([]).await;
+        self.tally.call(Family::Directory, 0);
         let mut second = false;
         loop {
+            self.tally.exchange();
             let token = self.access.token(&SCOPES).await?;
             let sent = self
                 .http
@@ -192,7 +272,9 @@ impl Directory {
             }
             let body: Value = serde_json::from_slice(&body).unwrap_or_default();
             let error = refusal::meaning(status, &refusal::reason(&body), wait, Effect::Read);
-            if matches!(error, MailboxError::Throttled { .. }) {
+            if let MailboxError::Throttled { retry_after } = &error {
+                self.tally.throttled();
+                self.pace.hold(Family::Directory, *retry_after);
                 self.pace.overloaded();
             }
             return Err(error);
@@ -218,6 +300,13 @@ fn entry(user: User) -> Option<MailboxEntry> {
         mailbox,
         aliases,
         display_name: user.name.and_then(|name| name.full_name),
+        department: user
+            .organizations
+            .iter()
+            .filter(|one| one.department.is_some())
+            .max_by_key(|one| one.primary)
+            .and_then(|one| one.department.clone())
+            .and_then(wire::department),
         subject: Some(user.id),
     })
 }

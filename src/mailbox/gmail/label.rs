@@ -2,11 +2,8 @@
 
 use google_gmail1::api::Label;
 
-use super::{GmailMail, side_by_side, wire::SCOPE};
-use crate::{
-    domain::MailboxRef,
-    mailbox::{MailboxError, wire::Effect},
-};
+use super::{GmailMail, cost, side_by_side, wire::SCOPE};
+use crate::{domain::MailboxRef, mailbox::MailboxError};
 
 impl GmailMail {
     pub(super) async fn quarantines(
@@ -36,7 +33,7 @@ impl GmailMail {
     async fn create(&self, mailbox: &MailboxRef) -> Result<String, MailboxError> {
         let made = self
             .wire
-            .call(mailbox, Effect::Change, |hub, watch| {
+            .call(mailbox, cost::LABEL, |hub, watch| {
                 let label = Label {
                     name: Some(self.label_name.clone()),
                     label_list_visibility: Some("labelHide".to_owned()),
@@ -72,7 +69,7 @@ impl GmailMail {
     pub(super) async fn labels(&self, mailbox: &MailboxRef) -> Result<Vec<Label>, MailboxError> {
         let answer = self
             .wire
-            .call(mailbox, Effect::Read, |hub, watch| {
+            .call(mailbox, cost::LABELS, |hub, watch| {
                 Box::pin(
                     hub.users()
                         .labels_list(mailbox.key())

@@ -1,5 +1,7 @@
 //! Looking for messages: listing, and one message whole.
 
+use std::collections::HashSet;
+
 use base64::{
     Engine as _,
     alphabet::URL_SAFE,
@@ -13,13 +15,10 @@ use google_gmail1::{
 };
 use serde_json::Value;
 
-use super::{GmailMail, query, side_by_side, wire::SCOPE};
+use super::{GmailMail, cost, query, side_by_side, wire::SCOPE};
 use crate::{
     domain::{Locator, MailboxRef, MessageQuery, Place},
-    mailbox::{
-        Content, ItemHint, MailboxError, Seen,
-        wire::{self, Effect},
-    },
+    mailbox::{Content, Found, ItemHint, MailboxError, Seen, wire},
 };
 
 /// Messages on one page (documented maximum).
@@ -43,29 +42,37 @@ impl GmailMail {
         &self,
         mailboxes: &[MailboxRef],
         query: &MessageQuery,
-    ) -> Vec<Result<Vec<Seen>, MailboxError>> {
-        let Some(search) = query::compile(query) else {
+    ) -> Vec<Result<Found, MailboxError>> {
+        let compiled = query::compile(query);
+        let Some(search) = compiled.search else {
             return mailboxes
                 .iter()
                 .map(|_| wire::not_searchable(query))
                 .collect();
         };
-        side_by_side(
-            mailboxes
-                .iter()
-                .map(|mailbox| self.listed(mailbox, &search)),
-        )
-        .await
+        let calls = mailboxes
+            .iter()
+            .map(|mailbox| self.listed(mailbox, &search));
+        let found = side_by_side(calls).await.into_iter();
+        found
+            .map(|seen| {
+                seen.map(|seen| Found {
+                    seen,
+                    truncated: !compiled.whole,
+                })
+            })
+            .collect()
     }
 
     /// Every message that a search finds; nothing but its id is known of it.
     async fn listed(&self, mailbox: &MailboxRef, search: &str) -> Result<Vec<Seen>, MailboxError> {
         let mut found = Vec::new();
+        let mut known = HashSet::new();
         let mut token: Option<String> = None;
         for _ in 0..wire::PAGE_LIMIT {
             let page = self
                 .wire
-                .call(mailbox, Effect::Read, |hub, watch| {
+                .call(mailbox, cost::LIST, |hub, watch| {
                     let mut call = hub
                         .users()
                         .messages_list(mailbox.key())
@@ -79,9 +86,13 @@ impl GmailMail {
                     }
                     Box::pin(call.doit())
                 })
-                .await?;
+                .await
+                .map_err(|error| wire::stale_page(error, token.is_some()))?;
             for message in page.messages.unwrap_or_default() {
-                found.push(unread(mailbox, message)?);
+                let seen = unread(mailbox, message)?;
+                if known.insert(seen.locator.message().to_owned()) {
+                    found.push(seen);
+                }
             }
             match page.next_page_token.filter(|next| !next.is_empty()) {
                 None => return Ok(found),
@@ -132,6 +143,12 @@ impl GmailMail {
             Err(MailboxError::Gone) => return Ok(None),
             Err(error) => return Err(error),
         };
+        let number = |id: &str| u64::from_str_radix(id, 16).ok();
+        if message.id.as_deref().and_then(number) != number(locator.message()) {
+            return Err(MailboxError::Malformed(
+                "another message was handed back".to_owned(),
+            ));
+        }
         let received = message
             .internal_date
             .and_then(DateTime::from_timestamp_millis);
@@ -141,6 +158,9 @@ impl GmailMail {
             sent: place.holds(SENT),
             place,
             received,
+            has_attachments: false,
+            reply_state: None,
+            network_message_id: None,
             content: Content::Raw(raw(message.raw)?),
         }))
     }
@@ -151,7 +171,7 @@ impl GmailMail {
 
     async fn whole(&self, locator: &Locator) -> Result<Message, MailboxError> {
         self.wire
-            .call(&locator.mailbox, Effect::Read, |hub, watch| {
+            .call(&locator.mailbox, cost::GET, |hub, watch| {
                 let call = hub
                     .users()
                     .messages_get(locator.mailbox.key(), locator.message())
@@ -212,6 +232,9 @@ fn unread(mailbox: &MailboxRef, message: Message) -> Result<Seen, MailboxError> 
         },
         received: None,
         sent: false,
+        has_attachments: false,
+        reply_state: None,
+        network_message_id: None,
         content: Content::Unread,
     })
 }

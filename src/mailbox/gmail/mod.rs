@@ -6,6 +6,7 @@
 
 mod check;
 mod connector;
+mod cost;
 mod directory;
 mod label;
 mod message;
@@ -13,17 +14,28 @@ mod moves;
 mod query;
 mod refusal;
 mod seat;
+mod settings;
+mod watch;
 mod wire;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use url::Url;
 
+pub(super) use self::query::plain as can_hold;
+pub use self::watch::GmailFeed;
 use self::{directory::Directory, seat::Seats};
 use super::{
-    Capabilities, Finding, ItemHint, MailProvider, MailboxError, MailboxPage, QuarantineMove,
-    RestoreMove, Restored, Seen, pace::Pace, wire as shared, wire::Remembered,
+    Audience, Capabilities, Counts, Deliveries, DeliveryQuery, Finding, Forwarding, Found,
+    ItemHint, MailProvider, MailReader, MailboxError, MailboxPage, Purpose, QuarantineMove,
+    RestoreMove, Restored, Seen,
+    counts::Tally,
+    pace::{self, Pace, SharedBudgets},
+    wire as shared,
+    wire::Remembered,
 };
 use crate::{
     clock::SharedClock,
@@ -55,24 +67,36 @@ impl GmailMail {
             .access(config.admin_subject.as_str())
             .await
             .map_err(|error| FieldError::new("google.service_account_file", error.to_string()))?;
+        let scope = format!("google/{}", seats.project());
+        let tally = Arc::new(Tally::default());
         let directory = Directory {
             http: shared::outbound("google.base_url")?,
             access,
             root: directory_root(config)?,
             customer: config.customer.clone(),
-            pace: Pace::new(clock.clone()),
+            pace: Pace::new(clock.clone(), &pace::GOOGLE, format!("{scope}/admin")),
+            tally: Arc::clone(&tally),
             clock: clock.clone(),
         };
         Ok(Self {
             wire: wire::Wire {
                 seats,
-                pace: Pace::new(clock.clone()),
+                pace: Pace::new(clock.clone(), &pace::GOOGLE, scope),
+                tally,
                 clock,
             },
             directory,
             label_name: config.quarantine_label.clone(),
             quarantines: Remembered::default(),
         })
+    }
+
+    /// Shares its budgets with the other processes that use this project.
+    #[must_use]
+    pub fn sharing(self, budgets: Arc<dyn SharedBudgets>) -> Self {
+        self.wire.pace.share(Arc::clone(&budgets));
+        self.directory.pace.share(budgets);
+        self
     }
 }
 
@@ -92,7 +116,7 @@ fn directory_root(config: &Google) -> Result<Url, FieldError> {
 }
 
 #[async_trait]
-impl MailProvider for GmailMail {
+impl MailReader for GmailMail {
     fn provider(&self) -> Provider {
         Provider::Gmail
     }
@@ -105,26 +129,33 @@ impl MailProvider for GmailMail {
         }
     }
 
+    fn calls(&self) -> Counts {
+        self.wire.tally.snapshot()
+    }
+
     async fn mailboxes(&self, cursor: Option<&str>) -> Result<MailboxPage, MailboxError> {
         self.directory.people(cursor, "500").await
     }
 
-    async fn expand(
-        &self,
-        address: &MailboxAddress,
-    ) -> Result<Option<Vec<MailboxAddress>>, MailboxError> {
-        self.directory.members(address).await
+    async fn expand(&self, address: &MailboxAddress) -> Result<Option<Audience>, MailboxError> {
+        self.directory.audience(address).await
+    }
+
+    async fn keepers(&self) -> Result<Vec<MailboxAddress>, MailboxError> {
+        self.directory.groups_that_keep().await
     }
 
     async fn find(&self, mailbox: &MailboxRef, hint: &ItemHint) -> Result<Vec<Seen>, MailboxError> {
         self.find_item(mailbox, hint).await
     }
 
+    /// What was deleted for good is out of the API's reach: `recoverable` adds
+    /// nothing here.
     async fn search(
         &self,
         mailboxes: &[MailboxRef],
         query: &MessageQuery,
-    ) -> Vec<Result<Vec<Seen>, MailboxError>> {
+    ) -> Vec<Result<Found, MailboxError>> {
         self.search_all(mailboxes, query).await
     }
 
@@ -136,6 +167,32 @@ impl MailProvider for GmailMail {
         self.inspect_all(locators).await
     }
 
+    async fn deliveries(&self, _: &DeliveryQuery) -> Result<Deliveries, MailboxError> {
+        Ok(Deliveries::none(
+            "Google Workspace has no record of deliveries that can be read",
+            0,
+        ))
+    }
+
+    async fn forwarding(
+        &self,
+        mailboxes: &[MailboxRef],
+    ) -> Vec<Result<Vec<Forwarding>, MailboxError>> {
+        self.forwardings(mailboxes).await
+    }
+
+    async fn purposes(&self, mailboxes: &[MailboxRef]) -> Vec<Result<Purpose, MailboxError>> {
+        // Every mailbox is a person's account.
+        mailboxes.iter().map(|_| Ok(Purpose::User)).collect()
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        self.findings().await
+    }
+}
+
+#[async_trait]
+impl MailProvider for GmailMail {
     async fn quarantine_of(&self, mailboxes: &[MailboxRef]) -> Vec<Result<String, MailboxError>> {
         self.quarantines(mailboxes).await
     }
@@ -150,9 +207,5 @@ impl MailProvider for GmailMail {
 
     async fn insert(&self, mailbox: &MailboxRef, raw: &[u8]) -> Result<Locator, MailboxError> {
         self.put(mailbox, raw).await
-    }
-
-    async fn check(&self) -> Vec<Finding> {
-        self.findings().await
     }
 }

@@ -7,10 +7,10 @@ use google_gmail1::{
     api::{Message, ModifyMessageRequest},
 };
 
-use super::{GmailMail, message, side_by_side, wire::SCOPE};
+use super::{GmailMail, cost, message, side_by_side, wire::SCOPE};
 use crate::{
     domain::{Locator, MailboxRef, Place},
-    mailbox::{MailboxError, QuarantineMove, RestoreMove, Restored, wire::Effect},
+    mailbox::{MailboxError, QuarantineMove, RestoreMove, Restored},
 };
 
 /// Labels that put a message where a person sees it.
@@ -138,7 +138,7 @@ impl GmailMail {
     ) -> Result<Place, MailboxError> {
         let answer = self
             .wire
-            .call(&locator.mailbox, Effect::Change, |hub, watch| {
+            .call(&locator.mailbox, cost::MODIFY, |hub, watch| {
                 let request = ModifyMessageRequest {
                     add_label_ids: Some(add.clone()),
                     remove_label_ids: Some(remove.clone()),
@@ -167,7 +167,7 @@ impl GmailMail {
     ) -> Result<Locator, MailboxError> {
         let answer = self
             .wire
-            .call(mailbox, Effect::Change, |hub, watch| {
+            .call(mailbox, cost::INSERT, |hub, watch| {
                 let metadata = Message {
                     label_ids: Some(vec!["INBOX".to_owned(), "UNREAD".to_owned()]),
                     ..Message::default()

@@ -22,6 +22,9 @@ const RATE: [&str; 6] = [
 /// A user's own limit: the other mailboxes may go on.
 pub(super) const ONE_USER: &str = "userRateLimitExceeded";
 
+/// The project's own limits: no mailbox may go on.
+pub(super) const EVERYBODYS: [&str; 2] = ["dailyLimitExceeded", "quotaExceeded"];
+
 /// `error.errors[0].reason`, else `error.status`, else `error` itself (OAuth).
 pub(super) fn reason(body: &Value) -> String {
     let text = body

@@ -87,6 +87,13 @@ impl Seats {
         })
     }
 
+    /// The project whose quota the calls are counted against; keys made long ago
+    /// name the account only.
+    pub(super) fn project(&self) -> &str {
+        let project = self.key.project_id.as_deref();
+        project.unwrap_or(&self.key.client_email)
+    }
+
     /// The seat of a mailbox by its primary address.
     pub(super) async fn of(&self, address: &str) -> Result<Arc<Seat>, MailboxError> {
         let tick = self.ticks.fetch_add(1, Ordering::Relaxed);

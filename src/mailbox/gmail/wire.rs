@@ -1,6 +1,6 @@
 //! Calls over the Gmail wire, each under the governor and judged by its refusal.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
@@ -11,6 +11,7 @@ use google_gmail1::{
 use serde_json::Value;
 
 use super::{
+    cost::Cost,
     refusal,
     seat::{Hub, Seats},
 };
@@ -18,7 +19,8 @@ use crate::{
     clock::SharedClock,
     domain::MailboxRef,
     mailbox::{
-        MailboxError,
+        Family, MailboxError,
+        counts::Tally,
         pace::{Pace, retry_after},
         wire::{self, Effect},
     },
@@ -27,10 +29,14 @@ use crate::{
 /// The one scope of all mailbox calls; it covers `insert` too.
 pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/gmail.modify";
 
+/// How long all mail waits when the day's quota is used up and no time is named.
+const QUOTA_REST: Duration = Duration::from_secs(15 * 60);
+
 /// The connection.
 pub(super) struct Wire {
     pub(super) seats: Seats,
     pub(super) pace: Pace,
+    pub(super) tally: Arc<Tally>,
     pub(super) clock: SharedClock,
 }
 
@@ -66,7 +72,7 @@ impl Wire {
     pub(super) async fn call<T>(
         &self,
         mailbox: &MailboxRef,
-        effect: Effect,
+        cost: Cost,
         run: impl for<'a> Fn(&'a Hub, &'a mut Watch) -> BoxFuture<'a, common::Result<(Response, T)>>
         + Send
         + Sync,
@@ -74,12 +80,15 @@ impl Wire {
     where
         T: Send,
     {
+        let effect = cost.effect;
         let key = mailbox.key();
-        self.pace.admit(key).await?;
+        self.pace.admit(cost.family, Some(key), cost.units).await?;
         let seat = self.seats.of(key).await?;
         let _slot = self.pace.enter([key]).await;
         let mut second = false;
+        self.tally.call(cost.family, u64::from(cost.units));
         loop {
+            self.tally.exchange();
             let mut watch = Watch {
                 now: self.clock.now(),
                 sent: false,
@@ -103,17 +112,26 @@ impl Wire {
                 continue;
             }
             let error = judged(error, &watch, effect);
-            self.learn(key, &error, &watch);
+            self.learn(key, cost.family, &error, &watch);
             return Err(error);
         }
     }
 
-    fn learn(&self, key: &str, error: &MailboxError, watch: &Watch) {
-        if let MailboxError::Throttled { retry_after } = error {
-            self.pace.throttled(key, *retry_after);
-            if watch.reason != refusal::ONE_USER {
-                self.pace.overloaded();
-            }
+    /// Most refusals are about one person's calls, whatever reason they give; a
+    /// day's quota is everybody's.
+    fn learn(&self, key: &str, family: Family, error: &MailboxError, watch: &Watch) {
+        let MailboxError::Throttled { retry_after } = error else {
+            return;
+        };
+        self.tally.throttled();
+        if refusal::EVERYBODYS.contains(&watch.reason.as_str()) {
+            self.pace
+                .hold(family, Some(retry_after.unwrap_or(QUOTA_REST)));
+            return;
+        }
+        self.pace.throttled(key, *retry_after);
+        if watch.reason != refusal::ONE_USER {
+            self.pace.overloaded();
         }
     }
 }

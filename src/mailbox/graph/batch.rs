@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use futures::{StreamExt as _, future::join_all, stream};
+use futures::{
+    StreamExt as _,
+    future::{join, join_all},
+    stream,
+};
 use graph_rs_sdk::http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,7 +17,7 @@ use super::{
     wire::{Wire, parsed},
 };
 use crate::mailbox::{
-    MailboxError,
+    Family, MailboxError,
     pace::{PER_MAILBOX, retry_after},
     wire::{self, Effect},
 };
@@ -22,6 +26,9 @@ use crate::mailbox::{
 pub(super) const BATCH: usize = 20;
 /// Batches of one call of ours that run side by side, below the governor.
 const SIDE_BY_SIDE: usize = 8;
+
+/// An answer with the place of its call.
+type Numbered = (usize, Result<Answer, MailboxError>);
 
 #[derive(Deserialize)]
 struct BatchAnswer {
@@ -43,21 +50,13 @@ impl Wire {
     /// answer for each call, in order.
     pub(super) async fn batch(&self, calls: Vec<Call>) -> Vec<Result<Answer, MailboxError>> {
         let mut answers: Vec<Option<Result<Answer, MailboxError>>> = vec![None; calls.len()];
-        let mut open = Vec::with_capacity(calls.len());
-        let admitted = join_all(calls.iter().map(|call| self.admit(call))).await;
-        for ((at, call), admitted) in calls.into_iter().enumerate().zip(admitted) {
-            match (admitted, answers.get_mut(at)) {
-                (Ok(()), _) => open.push((at, call)),
-                (Err(error), Some(slot)) => *slot = Some(Err(error)),
-                (Err(_), None) => {}
-            }
-        }
-        let done: Vec<Vec<(usize, Result<Answer, MailboxError>)>> = stream::iter(packed(open))
-            .map(|chunk| self.chunk(chunk))
-            .buffer_unordered(SIDE_BY_SIDE)
-            .collect()
-            .await;
-        for (at, answer) in done.into_iter().flatten() {
+        // What has to wait a moment keeps nobody else waiting.
+        let (late, now): (Vec<_>, Vec<_>) = calls
+            .into_iter()
+            .enumerate()
+            .partition(|(_, call)| self.pace.rests(call.family, call.mailbox.as_deref()));
+        let (now, late) = join(self.admitted(now), self.admitted(late)).await;
+        for (at, answer) in now.into_iter().chain(late) {
             if let Some(slot) = answers.get_mut(at) {
                 *slot = Some(answer);
             }
@@ -69,8 +68,28 @@ impl Wire {
             })
             .collect()
     }
+
+    async fn admitted(&self, calls: Vec<(usize, Call)>) -> Vec<Numbered> {
+        let admitted = join_all(calls.iter().map(|(_, call)| self.admit(call))).await;
+        let mut open = Vec::with_capacity(calls.len());
+        let mut answers = Vec::new();
+        for ((at, call), admitted) in calls.into_iter().zip(admitted) {
+            match admitted {
+                Ok(()) => open.push((at, call)),
+                Err(error) => answers.push((at, Err(error))),
+            }
+        }
+        let done: Vec<Vec<Numbered>> = stream::iter(packed(open))
+            .map(|chunk| self.chunk(chunk))
+            .buffer_unordered(SIDE_BY_SIDE)
+            .collect()
+            .await;
+        answers.extend(done.into_iter().flatten());
+        answers
+    }
+
     /// One `$batch`. Parts that Graph refused for an expired token go out once more.
-    async fn chunk(&self, chunk: Vec<(usize, Call)>) -> Vec<(usize, Result<Answer, MailboxError>)> {
+    async fn chunk(&self, chunk: Vec<(usize, Call)>) -> Vec<Numbered> {
         let seen = match self.tokens.current().await {
             Ok(token) => token.number,
             Err(error) => return same_for_all(&chunk, &error),
@@ -102,15 +121,15 @@ impl Wire {
         answers
     }
 
-    async fn post_batch(
-        &self,
-        chunk: &[(usize, Call)],
-    ) -> Vec<(usize, Result<Answer, MailboxError>)> {
+    async fn post_batch(&self, chunk: &[(usize, Call)]) -> Vec<Numbered> {
         let effect = if chunk.iter().any(|(_, call)| call.effect == Effect::Change) {
             Effect::Change
         } else {
             Effect::Read
         };
+        for (_, call) in chunk {
+            self.tally.call(call.family, 0);
+        }
         let parts: Vec<Value> = chunk.iter().map(|(at, call)| call.part(*at)).collect();
         let body = json!({ "requests": parts }).to_string();
         let got = match self.target("/$batch") {
@@ -118,14 +137,7 @@ impl Wire {
                 let mailboxes = chunk.iter().filter_map(|(_, c)| c.mailbox.as_deref());
                 let slot = self.pace.enter(mailboxes).await;
                 let got = self
-                    .exchange(
-                        &Method::POST,
-                        &url,
-                        Some(body),
-                        false,
-                        effect,
-                        wire::JSON_LIMIT,
-                    )
+                    .exchange(&Method::POST, &url, Some(body), effect, wire::JSON_LIMIT)
                     .await;
                 drop(slot);
                 got
@@ -133,13 +145,11 @@ impl Wire {
             Err(error) => Err(error),
         };
         let whole = got.and_then(|(status, wait, bytes)| {
-            self.learn(None, status, wait);
-            if status == 429 {
-                // The batch as a whole: none of its mailboxes before that time.
-                for mailbox in chunk.iter().filter_map(|(_, c)| c.mailbox.as_deref()) {
-                    self.pace.throttled(mailbox, wait);
-                }
+            if is_busy(status) {
+                self.pace.overloaded();
             }
+            // The batch as a whole: no mail before that time.
+            self.learn(Family::Search, None, status, wait);
             if status != 200 {
                 let body = parsed(&bytes).unwrap_or_default();
                 return Err(refusal::meaning(status, &body, wait, effect));
@@ -154,12 +164,13 @@ impl Wire {
     }
 
     /// Gives each call the answer with its id; answers come in any order.
-    fn sorted(
-        &self,
-        chunk: &[(usize, Call)],
-        whole: BatchAnswer,
-    ) -> Vec<(usize, Result<Answer, MailboxError>)> {
+    fn sorted(&self, chunk: &[(usize, Call)], whole: BatchAnswer) -> Vec<Numbered> {
         let now = self.clock.now();
+        let busy = whole.responses.iter().filter(|part| is_busy(part.status));
+        if busy.count() * 2 > chunk.len().max(4) {
+            // Not one mailbox or another: the connection.
+            self.pace.overloaded();
+        }
         let mut by_id: HashMap<String, PartAnswer> = whole
             .responses
             .into_iter()
@@ -176,9 +187,10 @@ impl Wire {
                     .iter()
                     .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
                     .and_then(|(_, value)| retry_after(value, now));
-                if matches!(part.status, 429 | 503)
+                if is_busy(part.status)
                     && let Some(mailbox) = &call.mailbox
                 {
+                    self.tally.throttled();
                     self.pace.throttled(mailbox, wait);
                 }
                 let answer = Answer {
@@ -192,10 +204,11 @@ impl Wire {
     }
 }
 
-fn same_for_all(
-    chunk: &[(usize, Call)],
-    error: &MailboxError,
-) -> Vec<(usize, Result<Answer, MailboxError>)> {
+const fn is_busy(status: u16) -> bool {
+    matches!(status, 429 | 503)
+}
+
+fn same_for_all(chunk: &[(usize, Call)], error: &MailboxError) -> Vec<Numbered> {
     chunk
         .iter()
         .map(|(at, _)| (*at, Err(error.clone())))

@@ -6,7 +6,7 @@ use graph_rs_sdk::http::Method;
 use serde_json::{Value, json};
 
 use super::{path::Path, refusal};
-use crate::mailbox::{MailboxError, wire::Effect};
+use crate::mailbox::{Family, MailboxError, wire::Effect};
 
 /// Immutable ids survive the move into quarantine.
 pub(super) const PREFER: &str = "IdType=\"ImmutableId\"";
@@ -16,11 +16,13 @@ pub(super) const PREFER: &str = "IdType=\"ImmutableId\"";
 pub(super) struct Call {
     /// The mailbox whose lane it takes; none for the directory.
     pub(super) mailbox: Option<String>,
+    pub(super) family: Family,
+    /// What it costs in the units of its family: a call, or resource units.
+    pub(super) cost: u32,
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) body: Option<Value>,
     pub(super) effect: Effect,
-    pub(super) eventual: bool,
 }
 
 /// One answer, of whatever status.
@@ -32,18 +34,42 @@ pub(super) struct Answer {
 }
 
 impl Call {
+    /// A look at something in a mailbox.
     pub(super) fn get(mailbox: &str, path: &Path) -> Self {
-        Self::new(Some(mailbox), Method::GET, path, None, Effect::Read)
+        Self {
+            family: Family::Look,
+            ..Self::new(Some(mailbox), Method::GET, path, None, Effect::Read)
+        }
+    }
+
+    /// The same as a call of another family.
+    pub(super) const fn of(mut self, family: Family) -> Self {
+        self.family = family;
+        self
+    }
+
+    /// A question to the tenant that is asked with a body.
+    pub(super) fn ask(family: Family, path: &Path, body: Value) -> Self {
+        Self {
+            family,
+            ..Self::new(None, Method::POST, path, Some(body), Effect::Read)
+        }
     }
 
     pub(super) fn change(mailbox: &str, method: Method, path: &Path, body: Value) -> Self {
         Self::new(Some(mailbox), method, path, Some(body), Effect::Change)
     }
 
-    /// A look into the directory, as an advanced query where `eventual`.
-    pub(super) fn directory(path: &Path, eventual: bool) -> Self {
+    /// The same at another price.
+    pub(super) const fn costing(mut self, cost: u32) -> Self {
+        self.cost = cost;
+        self
+    }
+
+    /// A look into the directory.
+    pub(super) fn directory(path: &Path) -> Self {
         Self {
-            eventual,
+            family: Family::Directory,
             ..Self::new(None, Method::GET, path, None, Effect::Read)
         }
     }
@@ -57,11 +83,12 @@ impl Call {
     ) -> Self {
         Self {
             mailbox: mailbox.map(str::to_owned),
+            family: Family::Change,
+            cost: 1,
             method,
             path: path.as_str().to_owned(),
             body,
             effect,
-            eventual: false,
         }
     }
 

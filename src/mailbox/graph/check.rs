@@ -19,6 +19,26 @@ const NEEDED: [(&str, &str); 2] = [
 /// Applications, which no token shows.
 const MAIL: &str = "Mail.ReadWrite";
 
+/// What a search is quicker or tells more with, and what is missing without it.
+const USEFUL: [(&str, &str); 4] = [
+    (
+        "MailboxSettings.Read",
+        "rules that pass mail on, and shared mailboxes, are not seen",
+    ),
+    (
+        "ExchangeMessageTrace.Read.All",
+        "recipients are not looked up in the message trace",
+    ),
+    (
+        "ThreatHunting.Read.All",
+        "recipients are not looked up in advanced hunting, which Defender must be licensed for",
+    ),
+    (
+        "Member.Read.Hidden",
+        "the members of lists that hide them are not seen",
+    ),
+];
+
 /// What may be granted beside it: the check itself reads the organisation.
 const HARMLESS: [&str; 1] = ["Organization.Read.All"];
 
@@ -52,7 +72,7 @@ impl GraphMail {
     }
 
     async fn call(&self, subject: &str, path: &Path) -> Finding {
-        let answer = self.wire.one(&Call::directory(path, false)).await;
+        let answer = self.wire.one(&Call::directory(path)).await;
         match answer.and_then(|answer| answer.ok(Effect::Read)) {
             Ok(_) => finding(subject, true, "can be read"),
             Err(error) => failed(subject, &error),
@@ -71,6 +91,7 @@ fn permissions(roles: &[String]) -> Finding {
         .iter()
         .map(String::as_str)
         .filter(|role| !NEEDED.iter().any(|(needed, _)| needed == role))
+        .filter(|role| !USEFUL.iter().any(|(useful, _)| useful == role))
         .filter(|role| *role != MAIL && !HARMLESS.contains(role))
         .collect();
     let mail = if has(MAIL) {
@@ -90,6 +111,8 @@ fn permissions(roles: &[String]) -> Finding {
     }
     let ok = detail.is_empty();
     detail.push(mail.to_owned());
+    let without = USEFUL.iter().filter(|(role, _)| !has(role));
+    detail.extend(without.map(|(role, what)| format!("without {role} {what}")));
     finding("Graph permissions", ok, &detail.join("; "))
 }
 
@@ -132,6 +155,11 @@ mod tests {
         assert!(!less.ok && less.detail.contains("GroupMember.Read.All"));
         let scoped = permissions(&roles(&["User.Read.All", "GroupMember.Read.All"]));
         assert!(scoped.ok && scoped.detail.contains("RBAC"));
+        assert!(permissions(&exact).detail.contains("without ThreatHunting"));
+        let mut traced = exact.clone();
+        traced.push("ExchangeMessageTrace.Read.All".to_owned());
+        let traced = permissions(&traced);
+        assert!(traced.ok && !traced.detail.contains("ExchangeMessageTrace"));
         let mut more = exact;
         more.push("Files.ReadWrite.All".to_owned());
         let more = permissions(&more);

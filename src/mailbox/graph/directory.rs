@@ -1,44 +1,40 @@
-//! The organisation's people and groups.
+//! The organisation's people.
 
 use serde::Deserialize;
 
-use super::{
-    GraphMail,
-    call::Call,
-    message,
-    path::{Path, quoted},
-};
+use super::{GraphMail, call::Call, message, path::Path};
 use crate::{
     domain::{MailboxAddress, MailboxRef, Provider},
-    mailbox::{MailboxEntry, MailboxError, MailboxPage, wire, wire::Effect},
+    mailbox::{Family, MailboxEntry, MailboxError, MailboxPage, wire as shared, wire::Effect},
 };
 
 /// Users on one page (documented maximum).
-const TOP: &str = "999";
+pub(super) const TOP: &str = "999";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct User {
+pub(super) struct User {
     id: String,
     mail: Option<String>,
     user_principal_name: Option<String>,
     #[serde(default)]
     proxy_addresses: Vec<String>,
     display_name: Option<String>,
+    department: Option<String>,
 }
 
 impl GraphMail {
     pub(super) async fn people(&self, cursor: Option<&str>) -> Result<MailboxPage, MailboxError> {
         let body = match cursor {
-            Some(link) => self.wire.page(None, link, false).await?,
+            Some(link) => self.wire.page(None, Family::Directory, link).await?,
             None => {
                 let path = Path::new(&["users"])
                     .ask(
                         "$select",
-                        "id,mail,userPrincipalName,proxyAddresses,displayName,userType",
+                        "id,mail,userPrincipalName,proxyAddresses,displayName,userType,department",
                     )
                     .ask("$top", TOP);
-                let call = Call::directory(&path, false);
+                let call = Call::directory(&path);
                 self.wire.one(&call).await?.ok(Effect::Read)?
             }
         };
@@ -52,50 +48,6 @@ impl GraphMail {
             .filter_map(entry)
             .collect();
         Ok(MailboxPage { mailboxes, next })
-    }
-
-    pub(super) async fn members(
-        &self,
-        address: &MailboxAddress,
-    ) -> Result<Option<Vec<MailboxAddress>>, MailboxError> {
-        let path = Path::new(&["groups"])
-            .ask("$filter", &format!("mail eq {}", quoted(address.as_str())))
-            .ask("$select", "id,mail");
-        let body = self
-            .wire
-            .one(&Call::directory(&path, false))
-            .await?
-            .ok(Effect::Read)?;
-        let (groups, _) = message::page(body)?;
-        let Some(group) = groups
-            .first()
-            .and_then(|group| group.get("id"))
-            .and_then(|id| id.as_str())
-        else {
-            return Ok(None);
-        };
-        // The cast to users is an advanced query: it needs both of these.
-        let path = Path::new(&["groups", group, "transitiveMembers", "graph.user"])
-            .ask("$select", "id,mail,userPrincipalName")
-            .ask("$count", "true")
-            .ask("$top", TOP);
-        let first = Call::directory(&path, true);
-        let mut body = self.wire.one(&first).await?.ok(Effect::Read)?;
-        let mut members = Vec::new();
-        for _ in 0..wire::PAGE_LIMIT {
-            let (users, next) = message::page(body)?;
-            members.extend(
-                users
-                    .into_iter()
-                    .filter_map(|user| serde_json::from_value::<User>(user).ok())
-                    .filter_map(|user| primary(&user)),
-            );
-            match next {
-                Some(link) => body = self.wire.page(None, &link, true).await?,
-                None => return Ok(Some(members)),
-            }
-        }
-        Err(MailboxError::Malformed("pages do not end".to_owned()))
     }
 }
 
@@ -123,11 +75,12 @@ fn entry(user: User) -> Option<MailboxEntry> {
         aliases,
         display_name: user.display_name,
         subject: Some(user.id),
+        department: user.department.and_then(shared::department),
     })
 }
 
 /// `mail`, else the proxy address marked primary, else the sign-in name.
-fn primary(user: &User) -> Option<MailboxAddress> {
+pub(super) fn primary(user: &User) -> Option<MailboxAddress> {
     let mail = user.mail.as_deref().and_then(|mail| mail.parse().ok());
     mail.or_else(|| {
         user.proxy_addresses

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{Locator, MailboxRef},
-    mailbox::{MailboxError, wire, wire::Effect},
+    mailbox::{Family, MailboxError, wire, wire::Effect},
 };
 
 impl GraphMail {
@@ -97,7 +97,7 @@ impl GraphMail {
         let path = Path::new(&["users", mailbox.key(), "mailFolders"]);
         // Whether a folder is hidden can be set only when it is made.
         let body = json!({ "displayName": self.folder_name, "isHidden": true });
-        Call::change(mailbox.key(), Method::POST, &path, body)
+        Call::change(mailbox.key(), Method::POST, &path, body).of(Family::Folder)
     }
 
     /// The folder of our name that was made before.
@@ -108,7 +108,7 @@ impl GraphMail {
             .ask("$filter", &filter)
             .ask("$select", "id,displayName")
             .ask("$top", "100");
-        let call = Call::get(mailbox.key(), &path);
+        let call = Call::get(mailbox.key(), &path).of(Family::Folder);
         let mut body = self.wire.one(&call).await?.ok(Effect::Read)?;
         for _ in 0..wire::PAGE_LIMIT {
             let (folders, next) = message::page(body)?;
@@ -118,7 +118,10 @@ impl GraphMail {
             match (ours, next) {
                 (Some(folder), _) => return id(folder),
                 (None, Some(link)) => {
-                    body = self.wire.page(Some(mailbox.key()), &link, false).await?;
+                    body = self
+                        .wire
+                        .page(Some(mailbox.key()), Family::Folder, &link)
+                        .await?;
                 }
                 (None, None) => {
                     // Named as existing and not listed: being made or removed just now.
@@ -133,7 +136,7 @@ impl GraphMail {
 /// Asks for the well-known folder of what the owner sent.
 pub(super) fn sent_items(key: &str) -> Call {
     let path = Path::new(&["users", key, "mailFolders", "sentitems"]).ask("$select", "id");
-    Call::get(key, &path)
+    Call::get(key, &path).of(Family::Folder)
 }
 
 fn id(folder: &Value) -> Result<String, MailboxError> {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{GraphMail, call::Call, message, path::Path};
-use crate::mailbox::{MailboxError, Seen, wire::Effect};
+use crate::mailbox::{Family, MailboxError, Seen, wire::Effect};
 
 /// Folders nest at most 300 deep in Exchange; nobody reads a path of more than a few.
 const DEEPEST: usize = 8;
@@ -158,7 +158,7 @@ impl Climb {
         let key = self.folder.0.as_str();
         let path = Path::new(&["users", key, "mailFolders", &self.next])
             .ask("$select", "id,displayName,parentFolderId");
-        Call::get(key, &path)
+        Call::get(key, &path).of(Family::Folder)
     }
 }
 
@@ -177,12 +177,12 @@ fn top_folders(mailbox: &str) -> Call {
         .ask("includeHiddenFolders", "true")
         .ask("$select", "id,displayName")
         .ask("$top", "100");
-    Call::get(mailbox, &path)
+    Call::get(mailbox, &path).of(Family::Folder)
 }
 
 fn root(mailbox: &str) -> Call {
     let path = Path::new(&["users", mailbox, "mailFolders", "msgfolderroot"]).ask("$select", "id");
-    Call::get(mailbox, &path)
+    Call::get(mailbox, &path).of(Family::Folder)
 }
 
 fn folder_of(seen: &Seen) -> Option<Folder> {

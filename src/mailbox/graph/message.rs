@@ -6,13 +6,18 @@ use serde_json::Value;
 
 use crate::{
     domain::{Locator, MailboxRef, Place},
-    mailbox::{Content, Fields, MailboxError, Seen, wire},
+    mailbox::{Content, Fields, MailboxError, ReplyState, Seen, wire},
 };
 
-/// What a search selects.
-pub(super) const FIELDS: &str = "id,parentFolderId,internetMessageId,subject,from,toRecipients,ccRecipients,receivedDateTime,isRead,flag,categories";
-/// The same with the body, to verify a copy by.
-pub(super) const FIELDS_AND_BODY: &str = "id,parentFolderId,internetMessageId,subject,from,toRecipients,ccRecipients,receivedDateTime,isRead,flag,categories,body";
+/// What a search selects: enough to verify a copy by, without a further call.
+pub(super) const FIELDS_AND_BODY: &str = "id,parentFolderId,internetMessageId,subject,from,toRecipients,ccRecipients,receivedDateTime,isRead,flag,categories,hasAttachments,body";
+/// The same with the headers, which only a single message gives.
+pub(super) const LOOK_FIELDS: &str = "id,parentFolderId,internetMessageId,subject,from,toRecipients,ccRecipients,receivedDateTime,isRead,flag,categories,hasAttachments,body,internetMessageHeaders";
+/// Properties that only MAPI names: what its owner last did with it
+/// (`PidTagLastVerbExecuted`), `In-Reply-To` and `References`.
+pub(super) const MARKS: &str = "singleValueExtendedProperties($filter=id eq 'Integer 0x1081' or id eq 'String 0x1042' or id eq 'String 0x1039')";
+/// References kept of one message.
+const REFERENCES: usize = 100;
 
 /// `microsoft.graph.message`.
 #[derive(Debug, Deserialize)]
@@ -33,11 +38,28 @@ struct Message {
     #[serde(default)]
     categories: Vec<String>,
     body: Option<Body>,
+    has_attachments: Option<bool>,
+    #[serde(default)]
+    internet_message_headers: Vec<Header>,
+    #[serde(default)]
+    single_value_extended_properties: Vec<Mark>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Header {
+    name: Option<String>,
+    value: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Mark {
+    id: Option<String>,
+    value: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Recipient {
+pub(super) struct Recipient {
     email_address: Option<EmailAddress>,
 }
 
@@ -63,6 +85,25 @@ struct Body {
 pub(super) fn seen(mailbox: &MailboxRef, body: Value) -> Result<Seen, MailboxError> {
     let message: Message = serde_json::from_value(body).map_err(|_| malformed())?;
     let place = place(&message)?;
+    let reply_state = message
+        .mark("Integer 0x1081")
+        .and_then(|verb| match verb.trim() {
+            "102" | "103" => Some(ReplyState::Replied),
+            "104" => Some(ReplyState::Forwarded),
+            _ => None,
+        });
+    let network_message_id = message
+        .header("X-MS-Exchange-Organization-Network-Message-Id")
+        .and_then(network_id);
+    let in_reply_to = message
+        .mark("String 0x1042")
+        .or_else(|| message.header("In-Reply-To"))
+        .and_then(|text| ids(text).next());
+    let references = message
+        .mark("String 0x1039")
+        .or_else(|| message.header("References"))
+        .map(|text| ids(text).take(REFERENCES).collect())
+        .unwrap_or_default();
     let locator = Locator::new(mailbox.clone(), message.id).map_err(|_| malformed())?;
     let recipients = message
         .to_recipients
@@ -81,6 +122,9 @@ pub(super) fn seen(mailbox: &MailboxRef, body: Value) -> Result<Seen, MailboxErr
         place,
         received: message.received_date_time,
         sent: false,
+        has_attachments: message.has_attachments.unwrap_or_default(),
+        reply_state,
+        network_message_id,
         content: Content::Fields(Fields {
             message_id: message
                 .internet_message_id
@@ -92,8 +136,47 @@ pub(super) fn seen(mailbox: &MailboxRef, body: Value) -> Result<Seen, MailboxErr
             recipients,
             body: message.body.and_then(|body| body.content),
             body_is_html,
+            in_reply_to,
+            references,
         }),
     })
+}
+
+impl Message {
+    fn mark(&self, id: &str) -> Option<&str> {
+        let marks = self.single_value_extended_properties.iter();
+        let mut same = marks.filter(|mark| {
+            let known = mark.id.as_deref();
+            known.is_some_and(|known| known.eq_ignore_ascii_case(id))
+        });
+        same.next()?.value.as_deref()
+    }
+
+    /// The first header of that name: what Exchange puts on stands above what
+    /// came with the message.
+    fn header(&self, name: &str) -> Option<&str> {
+        let headers = self.internet_message_headers.iter();
+        let mut same = headers.filter(|header| {
+            let known = header.name.as_deref();
+            known.is_some_and(|known| known.eq_ignore_ascii_case(name))
+        });
+        same.next()?.value.as_deref()
+    }
+}
+
+/// The Message-IDs in a header's value.
+fn ids(text: &str) -> impl Iterator<Item = String> {
+    text.split_whitespace()
+        .flat_map(|word| word.split_inclusive('>'))
+        .filter_map(wire::message_id)
+        .map(str::to_owned)
+}
+
+/// Exchange writes it as a GUID; anything else is not its own.
+fn network_id(text: &str) -> Option<String> {
+    let text = text.trim().to_ascii_lowercase();
+    let plain = text.len() == 36 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    plain.then_some(text)
 }
 
 /// Reads where a moved or changed message lies now.
@@ -118,7 +201,7 @@ fn place(message: &Message) -> Result<Place, MailboxError> {
     })
 }
 
-fn address(recipient: Recipient) -> Option<String> {
+pub(super) fn address(recipient: Recipient) -> Option<String> {
     recipient.email_address?.address
 }
 

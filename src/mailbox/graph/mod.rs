@@ -9,13 +9,20 @@ mod check;
 mod directory;
 mod folder;
 mod folder_name;
+mod group;
 mod message;
 mod moves;
 mod path;
+mod query;
+mod records;
 mod refusal;
 mod search;
+mod settings;
+mod subscribe;
 mod token;
 mod wire;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,10 +31,15 @@ use graph_rs_sdk::{
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 
+pub use self::subscribe::GraphFeed;
 use self::{call::Call, path::Path, token::Tokens};
 use super::{
-    Capabilities, Finding, ItemHint, MailProvider, MailboxError, MailboxPage, QuarantineMove,
-    RestoreMove, Restored, Seen, wire as shared, wire::Remembered,
+    Audience, Capabilities, Counts, Deliveries, DeliveryQuery, Finding, Forwarding, Found,
+    ItemHint, MailProvider, MailReader, MailboxError, MailboxPage, Purpose, QuarantineMove,
+    RestoreMove, Restored, Seen,
+    pace::SharedBudgets,
+    wire as shared,
+    wire::{Remembered, Until},
 };
 use crate::{
     clock::SharedClock,
@@ -45,6 +57,8 @@ pub struct GraphMail {
     names: Remembered,
     /// Sent Items folder by mailbox key.
     sent_folders: Remembered,
+    /// Set while the tenant is known not to have advanced hunting.
+    unhunted: Until,
 }
 
 impl GraphMail {
@@ -61,13 +75,22 @@ impl GraphMail {
         })?;
         let tokens = Tokens::new(config, clock.clone())?;
         let client = client(config, tokens.clone());
+        let scope = format!("graph/{}/{}", config.tenant_id, config.client_id);
         Ok(Self {
-            wire: wire::Wire::new(client, tokens, clock, config.base_url.clone()),
+            wire: wire::Wire::new(client, tokens, clock, config.base_url.clone(), scope),
             folder_name: config.quarantine_folder.clone(),
             quarantines: Remembered::default(),
             names: Remembered::default(),
             sent_folders: Remembered::default(),
+            unhunted: Until::default(),
         })
+    }
+
+    /// Shares its budgets with the other processes that use this app.
+    #[must_use]
+    pub fn sharing(self, budgets: Arc<dyn SharedBudgets>) -> Self {
+        self.wire.pace.share(budgets);
+        self
     }
 }
 
@@ -98,7 +121,7 @@ fn client(config: &Graph, tokens: Tokens) -> GraphClient {
 }
 
 #[async_trait]
-impl MailProvider for GraphMail {
+impl MailReader for GraphMail {
     fn provider(&self) -> Provider {
         Provider::Graph
     }
@@ -111,15 +134,20 @@ impl MailProvider for GraphMail {
         }
     }
 
+    fn calls(&self) -> Counts {
+        self.wire.tally.snapshot()
+    }
+
     async fn mailboxes(&self, cursor: Option<&str>) -> Result<MailboxPage, MailboxError> {
         self.people(cursor).await
     }
 
-    async fn expand(
-        &self,
-        address: &MailboxAddress,
-    ) -> Result<Option<Vec<MailboxAddress>>, MailboxError> {
-        self.members(address).await
+    async fn expand(&self, address: &MailboxAddress) -> Result<Option<Audience>, MailboxError> {
+        self.audience(address).await
+    }
+
+    async fn keepers(&self) -> Result<Vec<MailboxAddress>, MailboxError> {
+        self.groups_that_keep().await
     }
 
     async fn find(&self, mailbox: &MailboxRef, hint: &ItemHint) -> Result<Vec<Seen>, MailboxError> {
@@ -130,7 +158,7 @@ impl MailProvider for GraphMail {
         &self,
         mailboxes: &[MailboxRef],
         query: &MessageQuery,
-    ) -> Vec<Result<Vec<Seen>, MailboxError>> {
+    ) -> Vec<Result<Found, MailboxError>> {
         self.search_all(mailboxes, query).await
     }
 
@@ -144,6 +172,28 @@ impl MailProvider for GraphMail {
         self.inspect_all(locators).await
     }
 
+    async fn deliveries(&self, query: &DeliveryQuery) -> Result<Deliveries, MailboxError> {
+        self.recorded(query).await
+    }
+
+    async fn forwarding(
+        &self,
+        mailboxes: &[MailboxRef],
+    ) -> Vec<Result<Vec<Forwarding>, MailboxError>> {
+        self.rules(mailboxes).await
+    }
+
+    async fn purposes(&self, mailboxes: &[MailboxRef]) -> Vec<Result<Purpose, MailboxError>> {
+        self.purposes_of(mailboxes).await
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        self.findings().await
+    }
+}
+
+#[async_trait]
+impl MailProvider for GraphMail {
     async fn quarantine_of(&self, mailboxes: &[MailboxRef]) -> Vec<Result<String, MailboxError>> {
         self.quarantines(mailboxes).await
     }
@@ -165,16 +215,10 @@ impl MailProvider for GraphMail {
             code: "insertNotSupported".to_owned(),
         })
     }
-
-    async fn check(&self) -> Vec<Finding> {
-        self.findings().await
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::clock::SystemClock;
 

@@ -1,48 +1,93 @@
-//! Looking for messages: by item id, by Message-ID, in Sent Items, by locator.
+//! Looking for messages: by item id, by Message-ID, by what they hold, in Sent
+//! Items, by locator.
 
-use chrono::SecondsFormat;
+use std::collections::HashSet;
+
+use futures::future::join_all;
 
 use super::{
     GraphMail,
     call::{Answer, Call},
     folder,
-    message::{self, FIELDS, FIELDS_AND_BODY},
-    path::{Path, quoted},
+    message::{self, FIELDS_AND_BODY, LOOK_FIELDS, MARKS},
+    path::Path,
+    query::{self, Asked, SHOWN},
 };
 use crate::{
     domain::{Locator, MailboxRef, MessageQuery},
     mailbox::{
-        ItemHint, MailboxError, Seen,
+        Family, Found, ItemHint, MailboxError, Seen,
         wire::{self, Effect},
     },
 };
 
-/// Hits on one page.
-const TOP: &str = "50";
+/// Hits on one page: they come with their bodies.
+const TOP: &str = "25";
+/// What the owner deleted for good, until it is purged.
+const RECOVERABLE: &str = "recoverableitemsdeletions";
 
 impl GraphMail {
     pub(super) async fn search_all(
         &self,
         mailboxes: &[MailboxRef],
         query: &MessageQuery,
-    ) -> Vec<Result<Vec<Seen>, MailboxError>> {
-        let calls: Option<Vec<Call>> = mailboxes.iter().map(|m| search_call(m, query)).collect();
-        let Some(calls) = calls else {
-            // Nothing that this provider can look for.
+    ) -> Vec<Result<Found, MailboxError>> {
+        let compiled = query::compile(query);
+        let Some(asked) = compiled.asked else {
             return mailboxes
                 .iter()
-                .map(|_| crate::mailbox::wire::not_searchable(query))
+                .map(|_| wire::not_searchable(query))
                 .collect();
         };
-        let firsts = self.wire.batch(calls).await;
-        let mut found = Vec::with_capacity(mailboxes.len());
-        for (mailbox, first) in mailboxes.iter().zip(firsts) {
-            found.push(self.rest(mailbox, first).await);
+        let folders: &[Option<&str>] = match (query.sent_only, query.recoverable) {
+            (true, _) => &[Some("sentitems")],
+            (false, false) => &[None],
+            (false, true) => &[None, Some(RECOVERABLE)],
+        };
+        let calls = mailboxes
+            .iter()
+            .flat_map(|mailbox| folders.iter().map(|folder| call(mailbox, *folder, &asked)))
+            .collect();
+        let mut answers = self.wire.batch(calls).await.into_iter();
+        let rest = mailboxes.iter().map(|mailbox| {
+            let firsts: Vec<_> = answers.by_ref().take(folders.len()).collect();
+            self.found(mailbox, folders, firsts)
+        });
+        let rest: Vec<_> = rest.collect();
+        let mut found = join_all(rest).await;
+        for found in found.iter_mut().flatten() {
+            found.truncated |= !compiled.whole;
+            if matches!(asked, Asked::Words(_)) {
+                found.truncated |= found.seen.len() >= SHOWN;
+                found.seen.retain(|seen| query.covers(seen.received));
+            }
         }
         found
     }
 
-    /// The hits of the first page and of those after it.
+    /// The hits of one mailbox from the first pages of its folders.
+    async fn found(
+        &self,
+        mailbox: &MailboxRef,
+        folders: &[Option<&str>],
+        firsts: Vec<Result<Answer, MailboxError>>,
+    ) -> Result<Found, MailboxError> {
+        let mut seen = Vec::new();
+        for (folder, first) in folders.iter().zip(firsts) {
+            match self.rest(mailbox, first).await {
+                Ok(hits) => seen.extend(hits),
+                // Not every mailbox has such a folder.
+                Err(MailboxError::Gone) if *folder == Some(RECOVERABLE) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Found {
+            seen,
+            truncated: false,
+        })
+    }
+
+    /// The hits of the first page and of those after it, each once.
     async fn rest(
         &self,
         mailbox: &MailboxRef,
@@ -54,16 +99,22 @@ impl GraphMail {
             if followed.contains(&link) || followed.len() >= wire::PAGE_LIMIT {
                 return Err(MailboxError::Malformed("pages do not end".to_owned()));
             }
-            let body = self.wire.page(Some(mailbox.key()), &link, false).await?;
+            let key = Some(mailbox.key());
+            let body = self.wire.page(key, Family::Search, &link).await?;
             followed.push(link);
             let (more, after) = message::page(body)?;
             items.extend(more);
             next = after;
         }
-        items
-            .into_iter()
-            .map(|item| message::seen(mailbox, item))
-            .collect()
+        let mut known = HashSet::new();
+        let mut hits = Vec::with_capacity(items.len());
+        for item in items {
+            let seen = message::seen(mailbox, item)?;
+            if known.insert(seen.locator.message().to_owned()) {
+                hits.push(seen);
+            }
+        }
+        Ok(hits)
     }
 
     pub(super) async fn find_item(
@@ -72,19 +123,15 @@ impl GraphMail {
         hint: &ItemHint,
     ) -> Result<Vec<Seen>, MailboxError> {
         if let Some(locator) = hint.item_id.as_deref().and_then(|id| rest_id(mailbox, id)) {
-            match self.wire.one(&look(&locator, FIELDS)).await?.hint_body()? {
+            match self.wire.one(&look(&locator)).await?.hint_body()? {
                 Some(body) => return Ok(vec![message::seen(mailbox, body)?]),
                 None => tracing::debug!("the hinted item is not in the mailbox"),
             }
         }
-        let Some(id) = hint
-            .internet_message_id
-            .as_deref()
-            .and_then(wire::message_id)
-        else {
+        let Some(asked) = hint.internet_message_id.as_deref().and_then(query::of_id) else {
             return Ok(Vec::new());
         };
-        let call = by_message_ids(mailbox, &[id]);
+        let call = call(mailbox, None, &asked);
         self.rest(mailbox, self.wire.one(&call).await).await
     }
 
@@ -95,7 +142,7 @@ impl GraphMail {
         let asked = self.without_sent_folder(locators);
         let calls = locators
             .iter()
-            .map(|l| look(l, FIELDS_AND_BODY))
+            .map(look)
             .chain(asked.iter().map(|key| folder::sent_items(key)))
             .collect();
         let mut answers = self.wire.batch(calls).await.into_iter();
@@ -112,6 +159,11 @@ impl GraphMail {
                 };
                 let key = locator.mailbox.key();
                 let mut seen = message::seen(&locator.mailbox, body)?;
+                if seen.locator != *locator {
+                    return Err(MailboxError::Malformed(
+                        "another message was handed back".to_owned(),
+                    ));
+                }
                 seen.sent = match (self.sent_folders.get(key), missing.get(key)) {
                     (Some(folder), _) => seen.place.holds(&folder),
                     // Not known where the owner's own mail lies: look again.
@@ -148,51 +200,29 @@ fn rest_id(mailbox: &MailboxRef, id: &str) -> Option<Locator> {
     Locator::new(mailbox.clone(), id).ok()
 }
 
-fn look(locator: &Locator, fields: &str) -> Call {
+fn look(locator: &Locator) -> Call {
     let key = locator.mailbox.key();
-    let path = Path::new(&["users", key, "messages", locator.message()]).ask("$select", fields);
+    let path = Path::new(&["users", key, "messages", locator.message()])
+        .ask("$select", LOOK_FIELDS)
+        .ask("$expand", MARKS);
     Call::get(key, &path)
 }
 
-fn search_call(mailbox: &MailboxRef, query: &MessageQuery) -> Option<Call> {
-    if query.sent_only {
-        return Some(sent_since(mailbox, query));
-    }
-    let ids: Vec<&str> = query
-        .message_ids
-        .iter()
-        .filter_map(|id| wire::message_id(id))
-        .collect();
-    (!ids.is_empty()).then(|| by_message_ids(mailbox, &ids))
-}
-
-fn by_message_ids(mailbox: &MailboxRef, ids: &[&str]) -> Call {
-    // The angle brackets are part of the stored value.
-    let filter = ids
-        .iter()
-        .map(|id| format!("internetMessageId eq {}", quoted(&format!("<{id}>"))))
-        .collect::<Vec<_>>()
-        .join(" or ");
-    let path = Path::new(&["users", mailbox.key(), "messages"])
-        .ask("$filter", &filter)
-        .ask("$select", FIELDS)
+fn call(mailbox: &MailboxRef, folder: Option<&str>, asked: &Asked) -> Call {
+    let key = mailbox.key();
+    let path = match folder {
+        Some(folder) => Path::new(&["users", key, "mailFolders", folder, "messages"]),
+        None => Path::new(&["users", key, "messages"]),
+    };
+    let path = match asked {
+        Asked::Filter(filter) => path.ask("$filter", filter),
+        Asked::Words(words) => path.ask("$search", words),
+    };
+    let path = path
+        .ask("$select", FIELDS_AND_BODY)
+        .ask("$expand", MARKS)
         .ask("$top", TOP);
-    Call::get(mailbox.key(), &path)
-}
-
-fn sent_since(mailbox: &MailboxRef, query: &MessageQuery) -> Call {
-    let since = query.after.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let path = Path::new(&[
-        "users",
-        mailbox.key(),
-        "mailFolders",
-        "sentitems",
-        "messages",
-    ])
-    .ask("$filter", &format!("receivedDateTime ge {since}"))
-    .ask("$select", FIELDS_AND_BODY)
-    .ask("$top", TOP);
-    Call::get(mailbox.key(), &path)
+    Call::get(key, &path).of(Family::Search)
 }
 
 #[cfg(test)]

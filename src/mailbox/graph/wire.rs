@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use graph_rs_sdk::{
     GraphClient, GraphFailure,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     http::{BodyRead, Method},
 };
 use serde_json::Value;
@@ -19,8 +19,9 @@ use super::{
 use crate::{
     clock::SharedClock,
     mailbox::{
-        MailboxError,
-        pace::{Pace, retry_after},
+        Family, MailboxError,
+        counts::Tally,
+        pace::{self, Pace, retry_after},
         wire::{self, Effect},
     },
 };
@@ -30,6 +31,7 @@ pub(super) struct Wire {
     client: GraphClient,
     pub(super) tokens: Tokens,
     pub(super) pace: Pace,
+    pub(super) tally: Tally,
     pub(super) clock: SharedClock,
     root: Url,
 }
@@ -41,11 +43,19 @@ struct Lost {
 }
 
 impl Wire {
-    pub(super) fn new(client: GraphClient, tokens: Tokens, clock: SharedClock, root: Url) -> Self {
+    /// `scope` names app and tenant.
+    pub(super) fn new(
+        client: GraphClient,
+        tokens: Tokens,
+        clock: SharedClock,
+        root: Url,
+        scope: String,
+    ) -> Self {
         Self {
             client,
             tokens,
-            pace: Pace::new(clock.clone()),
+            pace: Pace::new(clock.clone(), &pace::GRAPH, scope),
+            tally: Tally::default(),
             clock,
             root,
         }
@@ -85,12 +95,13 @@ impl Wire {
         let slot = self.pace.enter(call.mailbox.as_deref()).await;
         let url = self.target(&call.path)?;
         let body = call.body.as_ref().map(Value::to_string);
+        self.tally.call(call.family, 0);
         let got = self
-            .exchange(&call.method, &url, body, call.eventual, call.effect, limit)
+            .exchange(&call.method, &url, body, call.effect, limit)
             .await;
         drop(slot);
         let got = got?;
-        self.learn(call.mailbox.as_deref(), got.0, got.1);
+        self.learn(call.family, call.mailbox.as_deref(), got.0, got.1);
         Ok(got)
     }
 
@@ -98,19 +109,30 @@ impl Wire {
     pub(super) async fn page(
         &self,
         mailbox: Option<&str>,
+        family: Family,
         link: &str,
-        eventual: bool,
     ) -> Result<Value, MailboxError> {
         let path = self.own_link(link)?;
         let call = Call {
             mailbox: mailbox.map(str::to_owned),
+            family,
+            // At most what a list of members costs, and a page is seldom.
+            cost: if family == Family::Directory { 5 } else { 1 },
             method: Method::GET,
             path,
             body: None,
             effect: Effect::Read,
-            eventual,
         };
-        self.one(&call).await?.ok(Effect::Read)
+        match self.one(&call).await?.ok(Effect::Read) {
+            // Links expire: the walk begins anew another time.
+            Err(MailboxError::Rejected {
+                status: 400 | 410,
+                code,
+            }) => Err(MailboxError::Unavailable(format!(
+                "page link refused: {code}"
+            ))),
+            other => other,
+        }
     }
 
     /// The part below the root of a link of our own origin.
@@ -130,21 +152,32 @@ impl Wire {
             None => below.to_owned(),
         })
     }
+
     pub(super) async fn admit(&self, call: &Call) -> Result<(), MailboxError> {
-        match &call.mailbox {
-            Some(mailbox) => self.pace.admit(mailbox).await,
-            None => Ok(()),
-        }
+        let mailbox = call.mailbox.as_deref();
+        self.pace.admit(call.family, mailbox, call.cost).await
     }
-    pub(super) fn learn(&self, mailbox: Option<&str>, status: u16, wait: Option<Duration>) {
-        match status {
-            429 | 503 => {
+
+    /// Takes an answer's status to heart: a wait is about the mailbox asked, or
+    /// about all calls of that kind when none was.
+    pub(super) fn learn(
+        &self,
+        family: Family,
+        mailbox: Option<&str>,
+        status: u16,
+        wait: Option<Duration>,
+    ) {
+        match (status, mailbox) {
+            (429 | 503, Some(mailbox)) => {
+                self.tally.throttled();
                 self.pace.overloaded();
-                if let Some(mailbox) = mailbox {
-                    self.pace.throttled(mailbox, wait);
-                }
+                self.pace.throttled(mailbox, wait);
             }
-            200..=299 => self.pace.went_through(),
+            (429 | 503, None) => {
+                self.tally.throttled();
+                self.pace.hold(family, wait);
+            }
+            (200..=299, _) => self.pace.went_through(),
             _ => {}
         }
     }
@@ -162,14 +195,14 @@ impl Wire {
         method: &Method,
         url: &Url,
         body: Option<String>,
-        eventual: bool,
         effect: Effect,
         limit: usize,
     ) -> Result<(u16, Option<Duration>, Bytes), MailboxError> {
         let mut second = false;
         loop {
             let token = self.tokens.current().await?;
-            let sent = self.send(method, url, body.clone(), eventual).await;
+            self.tally.exchange();
+            let sent = self.send(method, url, body.clone()).await;
             let response = match sent {
                 Ok(response) => response,
                 Err(lost) if lost.sent => return Err(effect.silence(lost.what)),
@@ -206,19 +239,12 @@ impl Wire {
         method: &Method,
         url: &Url,
         body: Option<String>,
-        eventual: bool,
     ) -> Result<reqwest012::Response, Lost> {
         let with_body = body.is_some();
         let mut request = self.client.custom(method.clone(), body.map(BodyRead::from));
         *AsMut::<Url>::as_mut(&mut request) = url.clone();
         if with_body {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        if eventual {
-            request = request.header(
-                HeaderName::from_static("consistencylevel"),
-                HeaderValue::from_static("eventual"),
-            );
         }
         match tokio::time::timeout(wire::CALL_LIMIT, request.send()).await {
             Ok(Ok(response)) => Ok(response),

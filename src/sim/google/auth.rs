@@ -10,6 +10,7 @@ use crate::{
     sim::{
         call::{Call, Reply},
         counters::Operation,
+        platform::Reach,
         tenant::Tenant,
         tokens::Grant,
     },
@@ -134,6 +135,13 @@ fn token(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
     let Some(user) = tenant.org.find(Provider::Gmail, text("sub")) else {
         return refuse(400, "invalid_grant", "Invalid email or User ID");
     };
+    let reach = tenant.mailbox(user.index).map(|mailbox| mailbox.reach);
+    if matches!(
+        reach,
+        Some(Reach::Locked | Reach::SoftDeleted | Reach::Missing)
+    ) {
+        return refuse(400, "invalid_grant", "Invalid email or User ID");
+    }
     let access = tenant.tokens().issue(Grant::Google {
         user: user.index,
         scopes,

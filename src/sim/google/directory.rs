@@ -8,7 +8,8 @@ use crate::{
     sim::{
         call::{Call, Reply},
         counters::Operation,
-        org::{GMAIL_DOMAIN, Group, Member, User},
+        org::{GMAIL_DOMAIN, Group, GroupKind, Member, User},
+        platform::Reach,
         tenant::Tenant,
     },
 };
@@ -39,7 +40,10 @@ pub(super) fn answer(tenant: &Tenant, operation: Operation, call: &Call) -> Resu
 }
 
 fn show_user(tenant: &Tenant, user: &User) -> Value {
-    let licensed = tenant.mailbox(user.index).is_some_and(|m| m.licensed);
+    let reach = tenant
+        .mailbox(user.index)
+        .map_or(Reach::Missing, |mailbox| mailbox.reach);
+    let licensed = !matches!(reach, Reach::Unlicensed | Reach::OnPremises);
     json!({
         "kind": "admin#directory#user",
         "id": user.id,
@@ -50,11 +54,12 @@ fn show_user(tenant: &Tenant, user: &User) -> Value {
             "fullName": user.display_name(),
         },
         "isAdmin": Some(user.index) == tenant.admin(),
-        "suspended": false,
+        "suspended": reach == Reach::Locked,
         "archived": false,
         "emails": [{"address": user.address, "primary": true}, {"address": user.alias()}],
         "aliases": [user.alias()],
         "customerId": "C0sim0001",
+        "organizations": [{"department": user.department, "primary": true}],
         "orgUnitPath": format!("/{}", user.department),
         "isMailboxSetup": licensed,
     })
@@ -66,7 +71,11 @@ fn show_group(group: &Group) -> Value {
         "id": group.id,
         "email": group.address,
         "name": group.name,
-        "description": "",
+        "description": if group.kind == GroupKind::CollaborativeInbox {
+            "Collaborative inbox"
+        } else {
+            ""
+        },
         "directMembersCount": group.members.len().to_string(),
         "adminCreated": true,
     })
@@ -116,11 +125,17 @@ fn scoped(call: &Call) -> Result<bool, Refused> {
 
 fn users(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
     let ours = scoped(call)?;
-    let found: Vec<&User> = tenant
+    let everybody: Vec<&User> = tenant
         .org
         .users
         .iter()
         .filter(|user| ours && user.provider == Provider::Gmail)
+        .collect();
+    let listed = tenant.platform().listed(everybody.len());
+    let found: Vec<&User> = everybody
+        .into_iter()
+        .take(listed)
+        .filter(|user| exists(tenant, user))
         .collect();
     paged(
         call,
@@ -133,9 +148,17 @@ fn users(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
     )
 }
 
+/// Whether the directory still lists the person.
+fn exists(tenant: &Tenant, user: &User) -> bool {
+    tenant
+        .mailbox(user.index)
+        .is_some_and(|mailbox| !matches!(mailbox.reach, Reach::Missing | Reach::SoftDeleted))
+}
+
 fn user(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
     let key = call.segments.get(4).map_or("", String::as_str);
-    match tenant.org.find(Provider::Gmail, key) {
+    let user = tenant.org.find(Provider::Gmail, key);
+    match user.filter(|user| exists(tenant, user)) {
         Some(user) => Ok(Reply::json(200, &show_user(tenant, user))),
         None => super::refused(404, "notFound", "Resource Not Found: userKey"),
     }

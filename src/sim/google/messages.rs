@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{Refused, auth, body, invalid, needs, not_found, page, texts, token_for};
 use crate::sim::{
     call::{Call, Reply},
     gmail_query::{Search, Subject},
-    item_id::gmail_id,
+    item_id::{gmail_id, gmail_number},
     letter::{Party, headers_of},
     mailstore::{Happening, Holding, Item, L_SENT, L_SPAM, L_TRASH, Mailbox},
     org::User,
@@ -46,10 +46,11 @@ fn named(tenant: &Tenant, call: &Call, user: &User) -> Result<u32, Refused> {
 }
 
 fn number(mailbox: &Mailbox, index: u32, id: &str) -> Option<u32> {
+    let wanted = u64::from_str_radix(id, 16).ok()?;
     mailbox
         .items
         .iter()
-        .find(|item| gmail_id(index, item.uid) == id)
+        .find(|item| gmail_number(index, item.uid) == wanted)
         .map(|item| item.uid)
 }
 
@@ -90,7 +91,7 @@ fn searched<'a>(
         delivered_to: &user.address,
         subject: &letter.subject,
         text: &letter.index,
-        list: String::new(),
+        list: letter.list.clone(),
         attachments: &letter.attachments,
         labels,
         received: item.received,
@@ -107,6 +108,8 @@ pub(super) fn list(tenant: &Tenant, call: &Call, user: &User) -> Result<Reply, R
         _ => return invalid("Invalid maxResults"),
     };
     let from = page(call.param("pageToken"))?;
+    let searching = call.param("q").is_some_and(|q| !q.trim().is_empty());
+    let fresh = now - TimeDelta::seconds(tenant.platform().search_delay);
     let Some(mailbox) = tenant.mailbox(user.index) else {
         return not_found();
     };
@@ -135,6 +138,7 @@ pub(super) fn list(tenant: &Tenant, call: &Call, user: &User) -> Result<Reply, R
             let labels = Mailbox::label_ids(item);
             wanted.iter().all(|id| labels.contains(id))
         })
+        .filter(|item| !searching || item.received <= fresh)
         .filter(|item| search.holds(&searched(item, &mailbox, user, now)))
         .collect();
     found.sort_by(|a, b| b.received.cmp(&a.received).then(b.uid.cmp(&a.uid)));
@@ -182,9 +186,14 @@ pub(super) fn get(
     let Some(mailbox) = tenant.mailbox(user.index) else {
         return not_found();
     };
-    let Some(item) = mailbox.item(uid) else {
-        return not_found();
-    };
+    match mailbox.item(uid) {
+        Some(item) => Ok(Reply::json(200, &show(call, user, item)?)),
+        None => not_found(),
+    }
+}
+
+/// A message in the format that the call asks for.
+pub(super) fn show(call: &Call, user: &User, item: &Item) -> Result<Value, Refused> {
     let raw = raw_of(item, user);
     let mut shown = labelled(user.index, item);
     let format = call.param("format").unwrap_or("full").to_lowercase();
@@ -211,7 +220,7 @@ pub(super) fn get(
             _ => return invalid("Invalid value for format"),
         }
     }
-    Ok(Reply::json(200, &shown))
+    Ok(shown)
 }
 
 /// The add-on's scopes open one message, with that message's own token.
@@ -414,7 +423,7 @@ pub(super) fn history(tenant: &Tenant, call: &Call, user: &User) -> Result<Reply
     let Some(mailbox) = tenant.mailbox(user.index) else {
         return not_found();
     };
-    if start > mailbox.history_id {
+    if start > mailbox.history_id || start < mailbox.history_floor {
         return not_found();
     }
     let shown: Vec<Value> = mailbox

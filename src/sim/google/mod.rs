@@ -6,6 +6,7 @@ mod insert;
 mod labels;
 mod messages;
 mod quota;
+mod settings;
 
 use serde_json::{Value, json};
 
@@ -15,6 +16,7 @@ use super::{
     call::{Call, Face, Reply},
     counters::Operation,
     org::User,
+    platform::Reach,
     route::Route,
     tenant::Tenant,
     tokens::Grant,
@@ -71,6 +73,20 @@ pub(super) fn answer(tenant: &Tenant, route: Route, call: &Call) -> Reply {
     result.unwrap_or_else(|reply| *reply)
 }
 
+/// A message of that mailbox as a list names it.
+pub(super) fn foreign(tenant: &Tenant, mailbox: u32, uid: u32) -> Option<Value> {
+    Some(messages::brief(
+        mailbox,
+        tenant.mailbox(mailbox)?.item(uid)?,
+    ))
+}
+
+/// A message of that mailbox as the call would show it.
+pub(super) fn foreign_whole(tenant: &Tenant, call: &Call, mailbox: u32, uid: u32) -> Option<Value> {
+    let user = tenant.user(mailbox)?;
+    messages::show(call, user, tenant.mailbox(mailbox)?.item(uid)?).ok()
+}
+
 /// The token's user and scopes.
 fn bearer(tenant: &Tenant, call: &Call) -> Result<(u32, Vec<String>), Refused> {
     let now = tenant.now();
@@ -117,12 +133,10 @@ fn gmail(tenant: &Tenant, route: Route, call: &Call) -> Result<Reply, Refused> {
     let Some(user) = tenant.user(holder) else {
         return not_found();
     };
-    if tenant
+    let reach = tenant
         .mailbox(holder)
-        .is_some_and(|mailbox| !mailbox.licensed)
-    {
-        return refused(400, "failedPrecondition", "Mail service not enabled");
-    }
+        .map_or(Reach::Missing, |mailbox| mailbox.reach);
+    reachable(reach)?;
     quota::spend(tenant, holder, route.operation)?;
     let only = |any: &[&str]| needs(&scopes, any);
     match route.operation {
@@ -143,12 +157,32 @@ fn gmail(tenant: &Tenant, route: Route, call: &Call) -> Result<Reply, Refused> {
         O::GmailSend => only(auth::SEND).and_then(|()| insert::send(tenant, call, user)),
         O::GmailHistory => only(auth::READ).and_then(|()| messages::history(tenant, call, user)),
         O::GmailProfile => only(auth::READ).and_then(|()| profile(tenant, user)),
-        O::GmailSettings => only(auth::SETTINGS).and_then(|()| settings(call)),
+        O::GmailSettings => only(auth::SETTINGS).and_then(|()| settings::read(tenant, call, user)),
+        O::GmailWatch => only(auth::READ).and_then(|()| settings::watch(tenant, call, user)),
+        O::GmailStop => only(auth::READ).and_then(|()| settings::stop(tenant, user)),
         O::LabelsList => only(auth::LABELS).and_then(|()| labels::list(tenant, user)),
         O::LabelGet => only(auth::LABELS).and_then(|()| labels::get(tenant, call, user)),
         O::LabelCreate => only(auth::LABELS).and_then(|()| labels::create(tenant, call, user)),
         O::LabelDelete => only(auth::LABELS).and_then(|()| labels::delete(tenant, call, user)),
         _ => not_found(),
+    }
+}
+
+/// What a mailbox in that state answers. Tokens for accounts that are suspended
+/// or gone are refused at the token endpoint already.
+fn reachable(reach: Reach) -> Result<(), Refused> {
+    match reach {
+        Reach::Served => Ok(()),
+        Reach::Unlicensed | Reach::OnPremises => {
+            refused(400, "failedPrecondition", "Mail service not enabled")
+        }
+        Reach::Moving => refused(503, "backendError", "Service unavailable. Please try again"),
+        Reach::OutOfScope => refused(403, "forbidden", "Delegation denied for the user."),
+        Reach::Locked | Reach::SoftDeleted | Reach::Missing => refused(
+            401,
+            "authError",
+            "Request had invalid authentication credentials.",
+        ),
     }
 }
 
@@ -165,16 +199,6 @@ fn profile(tenant: &Tenant, user: &User) -> Result<Reply, Refused> {
             "historyId": mailbox.history_id.to_string(),
         }),
     ))
-}
-
-fn settings(call: &Call) -> Result<Reply, Refused> {
-    let what = call.segments.last().map_or("", String::as_str);
-    let body = match what {
-        "autoForwarding" => json!({"enabled": false}),
-        "filters" | "forwardingAddresses" | "delegates" => json!({}),
-        _ => return not_found(),
-    };
-    Ok(Reply::json(200, &body))
 }
 
 fn body(call: &Call) -> Result<Value, Refused> {
@@ -195,8 +219,8 @@ fn texts(body: &Value, name: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The page a token names, and the token of the next.
-fn page(token: Option<&str>) -> Result<usize, Refused> {
+/// The page a token names.
+pub(super) fn page(token: Option<&str>) -> Result<usize, Refused> {
     match token {
         None => Ok(0),
         Some(token) => match token
@@ -209,6 +233,7 @@ fn page(token: Option<&str>) -> Result<usize, Refused> {
     }
 }
 
-fn token_for(at: usize) -> String {
+/// The token of the page that starts there.
+pub(super) fn token_for(at: usize) -> String {
     format!("sim0{at:x}")
 }

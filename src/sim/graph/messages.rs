@@ -1,5 +1,6 @@
 //! Messages: find, read, move, change.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{
@@ -11,7 +12,8 @@ use crate::sim::{
     call::{Call, Reply},
     filter::{self, Comparison, Filter, Literal},
     item_id::{GraphId, from_ews, to_ews},
-    mailstore::{Holding, Item, RECOVERABLE},
+    keywords::Keywords,
+    mailstore::{Holding, IN_PLACE_ARCHIVE, Item, RECOVERABLE},
     tenant::Tenant,
 };
 
@@ -29,6 +31,9 @@ const FIELDS: [&str; 11] = [
     "hasAttachments",
     "parentFolderId",
 ];
+
+/// Hits of one `$search` at most.
+const SEARCHED: usize = 1000;
 
 /// Position of the message id in the path: after `messages`.
 fn message_segment(call: &Call) -> &str {
@@ -82,6 +87,7 @@ pub(super) fn named(tenant: &Tenant, call: &Call, index: u32) -> Result<u32, Ref
     };
     let holds = store.item(uid).is_some_and(|item| {
         version.is_none_or(|version| version == item.version)
+            && item.holding != Holding::Folder(IN_PLACE_ARCHIVE)
             && within.is_none_or(|folder| item.holding == Holding::Folder(folder))
     });
     if holds { Ok(uid) } else { not_found(tenant) }
@@ -124,6 +130,9 @@ pub(super) fn list(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
     }
     let size = top(tenant, call, 10, 1000)?;
     let from = call.number("$skip").unwrap_or(0);
+    let verb = expands_last_verb(tenant, call)?;
+    let searching = filter.is_some() || phrase.is_some();
+    let fresh = tenant.now() - TimeDelta::seconds(tenant.platform().search_delay);
     let Some(store) = tenant.mailbox(index) else {
         return not_found(tenant);
     };
@@ -135,9 +144,13 @@ pub(super) fn list(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
         .items
         .iter()
         .filter(|item| match within {
-            None => item.holding != Holding::Folder(RECOVERABLE),
+            None => !matches!(
+                item.holding,
+                Holding::Folder(RECOVERABLE | IN_PLACE_ARCHIVE)
+            ),
             Some(folder) => item.holding == Holding::Folder(folder),
         })
+        .filter(|item| !searching || item.received <= fresh)
         .filter(|item| {
             filter
                 .as_ref()
@@ -146,10 +159,14 @@ pub(super) fn list(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
         .filter(|item| {
             phrase
                 .as_ref()
-                .is_none_or(|text| item.letter.index.contains(text))
+                .is_none_or(|search| search.holds(&item.letter.words, item.received.date_naive()))
         })
         .collect();
     found.sort_by(|a, b| b.received.cmp(&a.received).then(b.uid.cmp(&a.uid)));
+    if phrase.is_some() {
+        found.sort_by_key(|item| std::cmp::Reverse(item.letter.date.unwrap_or(item.received)));
+        found.truncate(SEARCHED);
+    }
     for key in order.iter().rev() {
         found.sort_by(|a, b| {
             let ordering = compared(a, &key.path).cmp(&compared(b, &key.path));
@@ -167,6 +184,7 @@ pub(super) fn list(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
         text_body: text_body(call),
         select: select.as_deref(),
         single: false,
+        verb,
     };
     let value: Vec<Value> = found
         .iter()
@@ -190,8 +208,8 @@ pub(super) fn list(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
     Ok(Reply::json(200, &answer))
 }
 
-/// The phrase of a `$search`: one quoted KQL phrase, a property name ignored.
-fn phrase(tenant: &Tenant, call: &Call) -> Result<Option<String>, Refused> {
+/// A `$search`: keywords in one pair of double quotes, their own escaped.
+fn phrase(tenant: &Tenant, call: &Call) -> Result<Option<Keywords>, Refused> {
     let Some(text) = call.param("$search") else {
         return Ok(None);
     };
@@ -204,12 +222,29 @@ fn phrase(tenant: &Tenant, call: &Call) -> Result<Option<String>, Refused> {
             "Syntax error: $search must be enclosed in double quotes.",
         );
     };
-    let inner = inner.replace("\\\"", "\"");
-    let value = inner
-        .split_once(':')
-        .filter(|(property, _)| property.chars().all(char::is_alphabetic))
-        .map_or(inner.as_str(), |(_, value)| value);
-    Ok(Some(value.trim_matches('"').to_lowercase()))
+    match Keywords::parse(&inner.replace("\\\"", "\"")) {
+        Ok(search) => Ok(Some(search)),
+        Err(error) => bad_request(tenant, &error.to_string()),
+    }
+}
+
+/// Whether the last verb is to be shown: the one extended property that is
+/// known here.
+fn expands_last_verb(tenant: &Tenant, call: &Call) -> Result<bool, Refused> {
+    let Some(text) = call.param("$expand") else {
+        return Ok(false);
+    };
+    let inner = text
+        .strip_prefix("singleValueExtendedProperties(")
+        .and_then(|rest| rest.strip_suffix(')'))
+        .map(str::trim);
+    match inner.and_then(|inner| inner.strip_prefix("$filter=")) {
+        Some(filter) => Ok(filter.to_lowercase().contains("id eq 'integer 0x1081'")),
+        None => bad_request(
+            tenant,
+            "The simulated tenant expands singleValueExtendedProperties with a $filter only.",
+        ),
+    }
 }
 
 fn compared(item: &Item, path: &str) -> String {
@@ -297,6 +332,7 @@ fn shown(
         text_body: text_body(call),
         select: select.as_deref(),
         single: true,
+        verb: expands_last_verb(tenant, call)?,
     };
     match tenant.mailbox(index).as_deref().and_then(|m| m.item(uid)) {
         Some(item) => Ok(Reply::json(status, &render::show(item, view))),

@@ -2,11 +2,18 @@
 
 mod batch;
 mod folders;
+mod hunting;
 mod messages;
 mod people;
 mod render;
 mod send;
+mod settings;
+mod subscriptions;
+mod trace;
 
+use std::sync::Mutex;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{SecondsFormat, TimeDelta};
 use serde_json::{Value, json};
 
@@ -16,9 +23,11 @@ use super::{
     call::{Call, Reply},
     counters::Operation,
     faults::RetryAfter,
+    mailstore::Allowance,
     org::User,
+    platform::Reach,
     route::Route,
-    tenant::Tenant,
+    tenant::{Tenant, lock},
     tokens::Grant,
 };
 
@@ -84,7 +93,22 @@ pub(super) fn answer(tenant: &Tenant, route: Route, call: &Call, crowd: u32) -> 
     result.unwrap_or_else(|reply| *reply)
 }
 
-/// Credential, then throttling, then the licence of the mailbox.
+/// A message of that mailbox as the call would show it.
+pub(super) fn foreign(tenant: &Tenant, call: &Call, mailbox: u32, uid: u32) -> Option<Value> {
+    let select = selected(call);
+    let store = tenant.mailbox(mailbox)?;
+    let view = render::View {
+        mailbox,
+        immutable: messages::immutable(call),
+        text_body: messages::text_body(call),
+        select: select.as_deref(),
+        single: false,
+        verb: false,
+    };
+    Some(render::show(store.item(uid)?, view))
+}
+
+/// Credential, then permission, then throttling, then the state of the mailbox.
 fn admit(tenant: &Tenant, route: Route, call: &Call, crowd: u32) -> Result<(), Refused> {
     let now = tenant.now();
     let known = call.bearer().is_some_and(|token| {
@@ -97,6 +121,22 @@ fn admit(tenant: &Tenant, route: Route, call: &Call, crowd: u32) -> Result<(), R
             "InvalidAuthenticationToken",
             "Access token is empty, malformed, unknown or has expired.",
         );
+    }
+    if let Some((role, code)) = role(route.operation)
+        && tenant.platform().withheld.contains(role)
+    {
+        return refused(
+            tenant,
+            403,
+            code,
+            "Access is denied. Check credentials and try again.",
+        );
+    }
+    let cost = units(route.operation, call);
+    if cost > 0 {
+        let limit = tenant.platform().directory_units;
+        let span = TimeDelta::seconds(10);
+        spend(tenant, &tenant.allowances.directory, span, limit, cost)?;
     }
     let Some(mailbox) = route.mailbox.filter(|_| touches_mail(route.operation)) else {
         return Ok(());
@@ -114,18 +154,110 @@ fn admit(tenant: &Tenant, route: Route, call: &Call, crowd: u32) -> Result<(), R
             return Err(Box::new(tenant.throttled(route.face, &wait)));
         }
     }
-    if tenant
+    let reach = tenant
         .mailbox(mailbox)
-        .is_some_and(|mailbox| !mailbox.licensed)
-    {
-        return refused(
+        .map_or(Reach::Missing, |mailbox| mailbox.reach);
+    reachable(tenant, reach)
+}
+
+/// What a mailbox in that state answers.
+fn reachable(tenant: &Tenant, reach: Reach) -> Result<(), Refused> {
+    match reach {
+        Reach::Served => Ok(()),
+        Reach::Unlicensed | Reach::OnPremises | Reach::SoftDeleted => refused(
             tenant,
             404,
             "MailboxNotEnabledForRESTAPI",
             "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
-        );
+        ),
+        Reach::Locked => refused(
+            tenant,
+            403,
+            "ErrorAccountSuspend",
+            "The account is suspended.",
+        ),
+        Reach::Moving => {
+            let reply = error(
+                tenant,
+                503,
+                "ErrorMailboxMoveInProgress",
+                "Mailbox move in progress. Try again later.",
+            );
+            Err(Box::new(reply.with("retry-after", "300")))
+        }
+        Reach::OutOfScope => refused(
+            tenant,
+            403,
+            "ErrorAccessDenied",
+            "Access to OData is blocked by the application's role assignment.",
+        ),
+        Reach::Missing => refused(
+            tenant,
+            404,
+            "ErrorInvalidUser",
+            "The requested user is invalid.",
+        ),
     }
-    Ok(())
+}
+
+/// The application permission a call needs, and the code of its refusal.
+const fn role(operation: Operation) -> Option<(&'static str, &'static str)> {
+    use Operation as O;
+    Some(match operation {
+        O::Batch | O::Unknown | O::GroupMail => return None,
+        O::Organisation | O::UsersList | O::UserGet => {
+            ("User.Read.All", "Authorization_RequestDenied")
+        }
+        O::GroupsList | O::GroupGet | O::GroupMembers => {
+            ("GroupMember.Read.All", "Authorization_RequestDenied")
+        }
+        O::MessageTrace => ("ExchangeMessageTrace.Read.All", "Forbidden"),
+        O::Hunting => ("ThreatHunting.Read.All", "Forbidden"),
+        O::MailboxSettings | O::MessageRules => ("MailboxSettings.Read", "ErrorAccessDenied"),
+        O::SendMail | O::MessageSend => ("Mail.Send", "ErrorAccessDenied"),
+        _ => ("Mail.ReadWrite", "ErrorAccessDenied"),
+    })
+}
+
+/// Resource units of a directory call; a selection saves one.
+fn units(operation: Operation, call: &Call) -> u32 {
+    use Operation as O;
+    let transitive = call.segments.iter().any(|part| part == "transitiveMembers");
+    let whole = match operation {
+        O::UsersList | O::GroupsList => 2,
+        O::GroupMembers if transitive => 5,
+        O::GroupMembers => 3,
+        O::UserGet | O::GroupGet | O::Organisation => 1,
+        _ => return 0,
+    };
+    let saved = u32::from(call.param("$select").is_some());
+    (whole - saved).max(1)
+}
+
+/// Uses some of what the tenant has in a span of time, or says that not enough
+/// is left.
+fn spend(
+    tenant: &Tenant,
+    allowance: &Mutex<Allowance>,
+    span: TimeDelta,
+    limit: u32,
+    cost: u32,
+) -> Result<(), Refused> {
+    if !tenant.limits {
+        return Ok(());
+    }
+    match lock(allowance).spend(tenant.now(), span, limit, cost) {
+        Ok(()) => Ok(()),
+        Err(seconds) => {
+            let reply = error(
+                tenant,
+                429,
+                "TooManyRequests",
+                "The tenant has made too many requests of this kind.",
+            );
+            Err(Box::new(reply.with("retry-after", seconds.to_string())))
+        }
+    }
 }
 
 const fn touches_mail(operation: Operation) -> bool {
@@ -145,10 +277,22 @@ fn execute(tenant: &Tenant, route: Route, call: &Call) -> Result<Reply, Refused>
         O::GroupsList => people::groups(tenant, call),
         O::GroupGet => people::group(tenant, call),
         O::GroupMembers => people::members(tenant, call),
-        O::MailboxSettings => {
-            addressee(tenant, call)?;
-            Ok(Reply::json(200, &json!({"userPurpose": "user"})))
-        }
+        O::GroupMail => refused(
+            tenant,
+            403,
+            "ErrorAccessDenied",
+            "Application permissions do not open the mailbox of a group.",
+        ),
+        O::MailboxSettings => settings::mailbox(tenant, call),
+        O::MessageRules => settings::rules(tenant, call),
+        O::MessageTrace => trace::list(tenant, call),
+        O::Hunting => hunting::run(tenant, call),
+        O::SubscriptionsList => subscriptions::list(tenant, call),
+        O::SubscriptionGet => subscriptions::get(tenant, call),
+        O::SubscriptionCreate => subscriptions::create(tenant, call),
+        O::SubscriptionRenew => subscriptions::renew(tenant, call),
+        O::SubscriptionDelete => subscriptions::delete(tenant, call),
+        O::SubscriptionReauthorize => subscriptions::reauthorize(tenant, call),
         O::MessageSearch | O::FolderMessages => messages::list(tenant, call),
         O::MessageGet => messages::get(tenant, call),
         O::MessageValue => messages::value(tenant, call),
@@ -246,6 +390,51 @@ fn top(tenant: &Tenant, call: &Call, default: usize, most: usize) -> Result<usiz
         (_, Some(n)) if (1..=most).contains(&n) => Ok(n),
         _ => bad_request(tenant, "Invalid value for $top."),
     }
+}
+
+/// A page of rows behind an opaque skip token; `sizes` are the page's default
+/// and greatest size.
+fn page(
+    tenant: &Tenant,
+    call: &Call,
+    context: &str,
+    sizes: (usize, usize),
+    rows: usize,
+    show: impl Fn(usize) -> Option<Value>,
+) -> Result<Reply, Refused> {
+    let size = top(tenant, call, sizes.0, sizes.1)?;
+    let from = match call.param("$skiptoken") {
+        None => 0,
+        Some(token) => match read_token(token) {
+            Some(at) => at,
+            None => return bad_request(tenant, "Invalid page token."),
+        },
+    };
+    let value: Vec<Value> = (from..rows.min(from + size)).filter_map(show).collect();
+    let mut body = json!({
+        "@odata.context": format!("{}/v1.0/$metadata#{context}", tenant.base()),
+        "value": value,
+    });
+    if let Some(members) = body.as_object_mut() {
+        if call.flag("$count") && from == 0 {
+            members.insert("@odata.count".into(), json!(rows));
+        }
+        if from + size < rows {
+            let next = link(tenant, call, "$skiptoken", &skip_token(from + size));
+            members.insert("@odata.nextLink".into(), json!(next));
+        }
+    }
+    Ok(Reply::json(200, &body))
+}
+
+pub(super) fn skip_token(at: usize) -> String {
+    URL_SAFE_NO_PAD.encode(format!("RFNwdAIAAQ:{at}"))
+}
+
+pub(super) fn read_token(token: &str) -> Option<usize> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    text.strip_prefix("RFNwdAIAAQ:")?.parse().ok()
 }
 
 /// The call's own URL with one query parameter set anew.

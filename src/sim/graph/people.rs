@@ -1,15 +1,15 @@
 //! Users, groups and their members.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::domain::Provider;
 
-use super::{Refused, bad_request, link, not_found_resource, project, refused, selected, top};
+use super::{Refused, bad_request, not_found_resource, page, project, refused, selected};
 use crate::sim::{
     call::{Call, Reply},
     filter::{Comparison, Filter, Literal},
-    org::{Group, User},
+    org::{Group, GroupKind, Member, Purpose, User},
+    platform::Reach,
     tenant::Tenant,
 };
 
@@ -41,7 +41,7 @@ fn show_user(user: &User, select: Option<&[&str]>) -> Value {
         "mail": user.address,
         "userPrincipalName": user.address,
         "proxyAddresses": [format!("SMTP:{}", user.address), format!("smtp:{}", user.alias())],
-        "accountEnabled": true,
+        "accountEnabled": user.purpose == Purpose::User,
         "userType": "Member",
         "department": user.department,
     });
@@ -56,7 +56,14 @@ fn show_group(group: &Group, select: Option<&[&str]>) -> Value {
         "mailEnabled": true,
         "mailNickname": group.address.split('@').next(),
         "securityEnabled": false,
-        "groupTypes": [],
+        "groupTypes": if group.kind == GroupKind::Microsoft365 { json!(["Unified"]) } else { json!([]) },
+        "visibility": if group.hidden_membership {
+            json!("HiddenMembership")
+        } else if group.kind == GroupKind::Microsoft365 {
+            json!("Private")
+        } else {
+            Value::Null
+        },
         "proxyAddresses": [format!("SMTP:{}", group.address)],
     });
     project(all, select)
@@ -89,54 +96,21 @@ fn filter(tenant: &Tenant, call: &Call, known: &[&str]) -> Result<Option<Filter>
     }
 }
 
-/// A page of `rows` behind an opaque skip token.
-fn page(
-    tenant: &Tenant,
-    call: &Call,
-    context: &str,
-    rows: &[&dyn Fn() -> Value],
-) -> Result<Reply, Refused> {
-    let size = top(tenant, call, 100, 999)?;
-    let from = match call.param("$skiptoken") {
-        None => 0,
-        Some(token) => match read_token(token) {
-            Some(at) => at,
-            None => return bad_request(tenant, "Invalid page token."),
-        },
-    };
-    let value: Vec<Value> = rows.iter().skip(from).take(size).map(|row| row()).collect();
-    let mut body = json!({
-        "@odata.context": format!("{}/v1.0/$metadata#{context}", tenant.base()),
-        "value": value,
-    });
-    if let Some(members) = body.as_object_mut() {
-        if call.flag("$count") && from == 0 {
-            members.insert("@odata.count".into(), json!(rows.len()));
-        }
-        if from + size < rows.len() {
-            let token = URL_SAFE_NO_PAD.encode(format!("RFNwdAIAAQ:{}", from + size));
-            let next = link(tenant, call, "$skiptoken", &token);
-            members.insert("@odata.nextLink".into(), json!(next));
-        }
-    }
-    Ok(Reply::json(200, &body))
-}
-
-fn read_token(token: &str) -> Option<usize> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    text.strip_prefix("RFNwdAIAAQ:")?.parse().ok()
-}
-
 pub(super) fn users(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
     let filter = filter(tenant, call, &USER_FIELDS)?;
     let select = selected(call);
     let select = select.as_deref();
-    let found: Vec<&User> = tenant
+    let everybody: Vec<&User> = tenant
         .org
         .users
         .iter()
         .filter(|user| user.provider == Provider::Graph)
+        .collect();
+    let listed = tenant.platform().listed(everybody.len());
+    let found: Vec<&User> = everybody
+        .into_iter()
+        .take(listed)
+        .filter(|user| exists(tenant, user))
         .filter(|user| {
             filter.as_ref().is_none_or(|filter| {
                 let shown = show_user(user, Some(&USER_FIELDS));
@@ -147,6 +121,13 @@ pub(super) fn users(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
     people(tenant, call, "users", &found, select)
 }
 
+/// Whether the directory still has the person.
+fn exists(tenant: &Tenant, user: &User) -> bool {
+    tenant
+        .mailbox(user.index)
+        .is_some_and(|mailbox| mailbox.reach != Reach::Missing)
+}
+
 fn people(
     tenant: &Tenant,
     call: &Call,
@@ -154,17 +135,18 @@ fn people(
     found: &[&User],
     select: Option<&[&str]>,
 ) -> Result<Reply, Refused> {
-    let rows: Vec<Box<dyn Fn() -> Value + '_>> = found
-        .iter()
-        .map(|user| Box::new(move || show_user(user, select)) as Box<dyn Fn() -> Value>)
-        .collect();
-    let rows: Vec<&dyn Fn() -> Value> = rows.iter().map(AsRef::as_ref).collect();
-    page(tenant, call, context, &rows)
+    page(tenant, call, context, (100, 999), found.len(), |at| {
+        found.get(at).map(|user| show_user(user, select))
+    })
 }
 
 pub(super) fn user(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
     let key = call.segments.get(2).map_or("", String::as_str);
-    let Some(user) = tenant.org.find(Provider::Graph, key) else {
+    let user = tenant
+        .org
+        .find(Provider::Graph, key)
+        .filter(|user| exists(tenant, user));
+    let Some(user) = user else {
         return not_found_resource(tenant, key);
     };
     let select = selected(call);
@@ -175,21 +157,26 @@ pub(super) fn groups(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
     let filter = filter(tenant, call, &GROUP_FIELDS)?;
     let select = selected(call);
     let select = select.as_deref();
-    let rows: Vec<Box<dyn Fn() -> Value + '_>> = tenant
+    let found: Vec<&Group> = tenant
         .org
         .groups
         .iter()
-        .filter(|group| group.provider == Provider::Graph)
+        .filter(|group| is_listed(group))
         .filter(|group| {
             filter.as_ref().is_none_or(|filter| {
                 let shown = show_group(group, None);
                 filter.holds(&|path, comparison, literal| test(path, comparison, literal, &shown))
             })
         })
-        .map(|group| Box::new(move || show_group(group, select)) as Box<dyn Fn() -> Value>)
         .collect();
-    let rows: Vec<&dyn Fn() -> Value> = rows.iter().map(AsRef::as_ref).collect();
-    page(tenant, call, "groups", &rows)
+    page(tenant, call, "groups", (100, 999), found.len(), |at| {
+        found.get(at).map(|group| show_group(group, select))
+    })
+}
+
+/// Graph does not know the dynamic distribution groups of Exchange.
+fn is_listed(group: &Group) -> bool {
+    group.provider == Provider::Graph && group.kind != GroupKind::Dynamic
 }
 
 pub(super) fn group(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
@@ -205,14 +192,15 @@ fn by_guid<'a>(tenant: &'a Tenant, key: &str) -> Option<(usize, &'a Group)> {
     tenant
         .org
         .group(Provider::Graph, key)
-        .filter(|_| !key.contains('@'))
+        .filter(|(_, group)| !key.contains('@') && is_listed(group))
 }
 
-/// Only the flattened list of people: with or without the cast, all members of
-/// these groups are people or groups of people.
+/// Members, direct or flattened, all or only people. Who is in a list with
+/// hidden membership nobody learns without a permission of its own: the list
+/// comes back empty.
 pub(super) fn members(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
     let key = call.segments.get(2).map_or("", String::as_str);
-    let Some((at, _)) = by_guid(tenant, key) else {
+    let Some((at, group)) = by_guid(tenant, key) else {
         return not_found_resource(tenant, key);
     };
     let transitive = call
@@ -229,18 +217,41 @@ pub(super) fn members(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
             "The cast needs the header ConsistencyLevel: eventual and $count=true.",
         );
     }
-    if !(cast && transitive) {
-        return bad_request(
-            tenant,
-            "The simulated tenant answers transitiveMembers/graph.user only.",
-        );
-    }
+    let hidden =
+        group.hidden_membership && tenant.platform().withheld.contains("Member.Read.Hidden");
+    let members: Vec<Member> = match (hidden, transitive) {
+        (true, _) => Vec::new(),
+        (false, true) => tenant.org.expand_all(at),
+        (false, false) => group.members.clone(),
+    };
     let select = selected(call);
-    let found: Vec<&User> = tenant
-        .org
-        .expand(at)
-        .into_iter()
-        .filter_map(|user| tenant.org.user(user))
-        .collect();
-    people(tenant, call, "users", &found, select.as_deref())
+    let select = select.as_deref();
+    if cast {
+        let found: Vec<&User> = members
+            .iter()
+            .filter_map(|member| match member {
+                Member::User(user) => tenant.org.user(*user),
+                Member::Group(_) => None,
+            })
+            .collect();
+        return people(tenant, call, "users", &found, select);
+    }
+    page(
+        tenant,
+        call,
+        "directoryObjects",
+        (100, 999),
+        members.len(),
+        |at| {
+            let (kind, mut shown) = match members.get(at)? {
+                Member::User(user) => ("user", show_user(tenant.org.user(*user)?, select)),
+                Member::Group(inner) => {
+                    ("group", show_group(tenant.org.groups.get(*inner)?, select))
+                }
+            };
+            let kind = json!(format!("#microsoft.graph.{kind}"));
+            shown.as_object_mut()?.insert("@odata.type".into(), kind);
+            Some(shown)
+        },
+    )
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::sim::{
     item_id::GraphId,
     letter::{Letter, Party},
-    mailstore::{Holding, Item},
+    mailstore::{Holding, Item, SENT},
     seed::hash,
 };
 
@@ -21,6 +21,8 @@ pub(super) struct View<'a> {
     pub select: Option<&'a [&'a str]>,
     /// Headers are shown on request, and on single messages only.
     pub single: bool,
+    /// Whether the last verb is shown, if there is one.
+    pub verb: bool,
 }
 
 impl View<'_> {
@@ -125,12 +127,24 @@ pub(super) fn show(item: &Item, view: View<'_>) -> Value {
             );
         }
         if view.single && view.select.is_some() && view.wants("internetMessageHeaders") {
+            let network = (
+                "X-MS-Exchange-Organization-Network-Message-Id".to_owned(),
+                letter.network_message_id(),
+            );
+            let sent = item.draft || item.holding == Holding::Folder(SENT);
             let headers: Vec<Value> = letter
                 .headers()
                 .into_iter()
+                .chain((!sent).then_some(network))
                 .map(|(name, value)| json!({"name": name, "value": value}))
                 .collect();
             members.insert("internetMessageHeaders".into(), json!(headers));
+        }
+        if view.verb && item.last_verb > 0 {
+            members.insert(
+                "singleValueExtendedProperties".into(),
+                json!([{"id": "Integer 0x1081", "value": item.last_verb.to_string()}]),
+            );
         }
     }
     shown

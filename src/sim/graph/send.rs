@@ -175,6 +175,7 @@ pub(super) fn create(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
         text_body: false,
         select: None,
         single: true,
+        verb: false,
     };
     match store.item(uid) {
         Some(item) => Ok(Reply::json(201, &render::show(item, view))),

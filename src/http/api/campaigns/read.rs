@@ -4,7 +4,7 @@ use actix_web::{get, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::view::{CampaignSummary, CountsView, RemediationView};
+use super::view::{CampaignSummary, CountsView, RemediationView, TargetView};
 use crate::{
     domain::CampaignId,
     http::{
@@ -12,7 +12,8 @@ use crate::{
         api::analyst::{By, ReadSubmissions},
         problem::Document,
     },
-    store::event::Event,
+    store::{PageRequest, event::Event},
+    triage::grouping::MOST_VARIANTS,
 };
 
 /// A campaign with the progress of its pull.
@@ -24,10 +25,19 @@ pub(in crate::http) struct CampaignDetail {
     copies: CountsView,
     /// The decision to pull and how far it is; absent when none was taken.
     remediation: Option<RemediationView>,
+    /// Submissions of the whole case, its variants' included.
+    members: u64,
+    /// Reports of the whole case.
+    reports: u64,
+    /// Whom the whole case reached, the most first; at most fifty departments.
+    targets: Vec<TargetView>,
     /// What happened, oldest first.
     #[schema(value_type = Vec<Object>)]
     timeline: Vec<Event>,
 }
+
+/// Mailboxes shown that were not searched.
+const GAPS: u64 = 1_000;
 
 /// One attack (scope `submissions:read`)
 #[utoipa::path(
@@ -55,15 +65,30 @@ pub(in crate::http) async fn read(
     let remediation = match rows.remediation_of(campaign.id).await? {
         None => None,
         Some(found) => {
-            let gaps = rows.gaps(found.id).await?;
-            Some(RemediationView::new(found, gaps))
+            let searched = rows.searched(campaign.id).await?;
+            let gaps = match &searched {
+                Some(searched) => {
+                    let first = PageRequest::first(GAPS);
+                    rows.gaps(searched.search.id, &first).await?.items
+                }
+                None => Vec::new(),
+            };
+            let watch = rows.watch(found.id).await?;
+            Some(RemediationView::new(found, searched, gaps, watch))
         }
     };
+    let variants = rows.variants_of(campaign.id, MOST_VARIANTS).await?;
+    let mut case: Vec<CampaignId> = variants.into_iter().map(|variant| variant.id).collect();
+    case.push(campaign.id);
+    let targets = rows.targets(&case, 50).await?;
     let timeline = rows.timeline(None, Some(campaign.id)).await?;
     Ok(web::Json(CampaignDetail {
-        summary: campaign.into(),
         copies,
         remediation,
+        members: rows.count_members(campaign.id).await?,
+        reports: rows.count_reports_of_case(campaign.id).await?,
+        summary: campaign.into(),
+        targets: targets.into_iter().map(TargetView::from).collect(),
         timeline,
     }))
 }

@@ -5,12 +5,18 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    domain::{CampaignId, RemediationId, SubmissionId, Verdict, VerdictSource},
+    domain::{
+        CampaignId, Cause, MailboxState, RemediationId, SearchId, SubmissionId, Verdict,
+        VerdictSource,
+    },
     http::api::words::{ProviderWord, VerdictWord},
     store::{
         campaign::Campaign,
         pull::PullCounts,
-        remediation::{Gap, Remediation, RemediationState},
+        remediation::{Remediation, RemediationState},
+        search::{Gap, MailboxCounts, Searched},
+        target::Targets,
+        watch::Watch,
     },
 };
 
@@ -35,6 +41,9 @@ pub(in crate::http) struct CampaignSummary {
     verdict_source: VerdictSource,
     /// Grows with each decision.
     decision_version: i32,
+    /// The case it is a variant of, `cmp_…`.
+    #[schema(value_type = Option<String>)]
+    variant_of: Option<CampaignId>,
     /// When it was opened.
     created_at: DateTime<Utc>,
     /// When it last changed.
@@ -51,8 +60,27 @@ impl From<Campaign> for CampaignSummary {
             verdict: c.verdict,
             verdict_source: c.verdict_source,
             decision_version: c.decision_version,
+            variant_of: c.variant_of,
             created_at: c.created_at,
             updated_at: c.updated_at,
+        }
+    }
+}
+
+/// How many mailboxes of a department copies were found in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct TargetView {
+    /// As the directory names it; absent where it names none.
+    department: Option<String>,
+    /// Its mailboxes with a copy.
+    mailboxes: u64,
+}
+
+impl From<Targets> for TargetView {
+    fn from(t: Targets) -> Self {
+        Self {
+            department: t.department,
+            mailboxes: t.mailboxes,
         }
     }
 }
@@ -68,32 +96,74 @@ pub(in crate::http) struct RemediationView {
     state: RemediationState,
     /// The decision it carries out.
     decision_version: i32,
+    /// Its newest search, `sch_…`.
+    #[schema(value_type = Option<String>)]
+    search: Option<SearchId>,
     /// Mailboxes in scope.
-    mailboxes: i64,
+    mailboxes: u64,
     /// Mailboxes searched.
-    searched: i64,
+    searched: u64,
+    /// Mailboxes out of reach.
+    unreachable: u64,
     /// Why it waits for an administrator, when it does.
     paused_reason: Option<String>,
     /// When it was decided.
     created_at: DateTime<Utc>,
     /// When everything was settled.
     closed_at: Option<DateTime<Utc>>,
-    /// Mailboxes that could not be searched, with the reason.
+    /// The first thousand mailboxes that were not searched, with the reason.
     gaps: Vec<GapView>,
+    /// How it is looked for again; absent before the search is through, and when
+    /// nothing is watched.
+    watch: Option<WatchView>,
+}
+
+/// The standing watch for copies that come late.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct WatchView {
+    /// When its last round falls due.
+    until: DateTime<Utc>,
+    /// When mailboxes are looked into next; absent once it is over.
+    next_round: Option<DateTime<Utc>>,
+    /// Copies that came up since it began.
+    resurfaced: i64,
+}
+
+impl From<Watch> for WatchView {
+    fn from(watch: Watch) -> Self {
+        Self {
+            until: watch.until,
+            next_round: watch.next_round,
+            resurfaced: watch.resurfaced,
+        }
+    }
 }
 
 impl RemediationView {
-    pub(super) fn new(r: Remediation, gaps: Vec<Gap>) -> Self {
+    pub(super) fn new(
+        r: Remediation,
+        searched: Option<Searched>,
+        gaps: Vec<Gap>,
+        watch: Option<Watch>,
+    ) -> Self {
+        let counts = searched
+            .as_ref()
+            .map_or(MailboxCounts::default(), |s| s.counts);
+        let search = searched.map(|s| s.search);
+        let watch = watch.filter(|watch| watch.decision_version == r.decision_version);
         Self {
             id: r.id,
             state: r.state,
             decision_version: r.decision_version,
-            mailboxes: r.mailboxes,
-            searched: r.searched,
-            paused_reason: r.paused_reason,
+            search: search.as_ref().map(|s| s.id),
+            mailboxes: counts.expected,
+            searched: counts.searched,
+            unreachable: counts.unreachable,
+            paused_reason: search.and_then(|s| s.paused_reason),
             created_at: r.created_at,
             closed_at: r.closed_at,
             gaps: gaps.into_iter().map(GapView::from).collect(),
+            watch: watch.map(WatchView::from),
         }
     }
 }
@@ -108,8 +178,14 @@ pub(in crate::http) struct GapView {
     provider: &'static str,
     /// Whether it will be tried again.
     retrying: bool,
+    /// `retrying`, `unreachable` or `excluded`.
+    #[schema(value_type = String)]
+    state: MailboxState,
     /// Why, in plain words.
     reason: String,
+    /// Why, in one word.
+    #[schema(value_type = Option<String>)]
+    cause: Option<Cause>,
     /// Tries so far.
     attempts: i32,
 }
@@ -119,8 +195,10 @@ impl From<Gap> for GapView {
         Self {
             mailbox: gap.mailbox.address.to_string(),
             provider: gap.mailbox.provider.as_str(),
-            retrying: gap.retrying,
+            retrying: gap.state == MailboxState::Retrying,
+            state: gap.state,
             reason: gap.reason,
+            cause: gap.cause,
             attempts: gap.attempts,
         }
     }

@@ -52,9 +52,12 @@ pub(in crate::http) async fn list(
         .read(state.app.tenant)
         .reports(Some(&own), &page)
         .await?;
-    let found = found.map(OwnReport::from);
+    let mut items = Vec::with_capacity(found.items.len());
+    for report in found.items {
+        items.push(OwnReport::told(&state, report).await?);
+    }
     Ok(web::Json(ReportPage {
-        items: found.items,
+        items,
         next: found.next,
     }))
 }

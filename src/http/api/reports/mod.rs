@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 use super::words::{StatusWord, VerdictWord};
 use crate::{
     domain::{ReportId, ReportStatus, Verdict},
-    store::report::Report,
+    http::State,
+    store::{StoreError, report::Report},
 };
 
 /// A report as its reporter sees it: how it ended, never how it was scored.
@@ -31,6 +32,32 @@ pub(super) struct OwnReport {
     received_at: DateTime<Utc>,
     /// The same in a sentence for people.
     message: &'static str,
+    /// Copies that are out of people's reach because of the report, while it is
+    /// closed as malicious; it rises when more come up.
+    copies_pulled: Option<u64>,
+}
+
+impl OwnReport {
+    /// The report with what came of it so far.
+    async fn told(state: &State, report: Report) -> Result<Self, StoreError> {
+        let rows = state.app.store.read(state.app.tenant);
+        let counts =
+            (report.status, report.outcome) == (ReportStatus::Closed, Some(Verdict::Malicious));
+        let submission = if counts {
+            rows.submission(report.submission).await?
+        } else {
+            None
+        };
+        let campaign = submission.and_then(|submission| submission.campaign);
+        let copies_pulled = match campaign {
+            Some(campaign) => Some(rows.count_pulls(campaign).await?.pulled),
+            None => None,
+        };
+        Ok(Self {
+            copies_pulled,
+            ..report.into()
+        })
+    }
 }
 
 impl From<Report> for OwnReport {
@@ -41,6 +68,7 @@ impl From<Report> for OwnReport {
             outcome: report.outcome,
             received_at: report.received_at,
             message: sentence(report.status, report.outcome),
+            copies_pulled: None,
         }
     }
 }

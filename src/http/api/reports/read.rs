@@ -31,7 +31,7 @@ pub(in crate::http) async fn read(
     let own = reporter.0.identity();
     let report = state.app.store.read(state.app.tenant).report(*id).await?;
     match report.filter(|report| report.reporter == own) {
-        Some(report) => Ok(web::Json(report.into())),
+        Some(report) => Ok(web::Json(OwnReport::told(&state, report).await?)),
         None => Err(Problem::new(Code::NotFound)),
     }
 }

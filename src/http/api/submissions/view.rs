@@ -93,8 +93,6 @@ impl PriorityView {
 impl SubmissionSummary {
     /// As it is at a time.
     pub(super) fn of(s: &Submission, now: DateTime<Utc>) -> Self {
-        let waits = s.verdict.is_none_or(Verdict::needs_review);
-        let stakes = s.stakes.as_ref().filter(|_| waits);
         Self {
             id: s.id,
             campaign: s.campaign,
@@ -105,8 +103,10 @@ impl SubmissionSummary {
             verdict: s.verdict,
             verdict_source: s.verdict_source,
             score: known::assessment(s).map(|a| a.score),
-            needs_review: waits,
-            priority: stakes.map(|stakes| PriorityView::of(stakes, now)),
+            needs_review: s.verdict.is_none_or(Verdict::needs_review),
+            priority: s
+                .waiting_stakes()
+                .map(|stakes| PriorityView::of(stakes, now)),
             reports: s.reports,
             message_received_at: s.message_received_at,
             created_at: s.created_at,

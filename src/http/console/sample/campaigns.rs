@@ -2,13 +2,19 @@
 
 use super::{Words, before, copy, events, id, pulls, submissions};
 use crate::{
-    domain::{Provider, Verdict, VerdictSource},
-    http::console::{campaign, campaigns::Counted},
+    domain::{MailboxState, Provider, SearchKind, SearchState, Verdict, VerdictSource},
+    http::console::{campaign, campaigns::Counted, case},
     store::{
         Page,
         campaign::Campaign,
+        click::Clicker,
+        membership::{How, Membership},
         pull::PullCounts,
-        remediation::{Gap, Remediation, RemediationState, SearchProgress},
+        remediation::{Remediation, RemediationState},
+        search::{Gap, MailboxCounts, Progress, Search, Searched},
+        submission::Submission,
+        target::Targets,
+        watch::Watch,
     },
 };
 
@@ -24,10 +30,12 @@ pub(in crate::http::console) fn campaigns(w: &Words) -> [Counted; 4] {
                 verdict,
                 verdict_source: VerdictSource::Policy,
                 decision_version: 1,
+                variant_of: None,
                 created_at: before(age),
                 updated_at: before(age),
             },
-            remediation: Some(remediation(w, state, age)),
+            remediation: Some(remediation(state, age)),
+            paused: w.hostile.clone(),
             pulls,
             submissions: 2,
         };
@@ -80,49 +88,84 @@ pub(in crate::http::console) fn campaigns(w: &Words) -> [Counted; 4] {
     ]
 }
 
-fn remediation(w: &Words, state: RemediationState, age: i64) -> Remediation {
+fn remediation(state: RemediationState, age: i64) -> Remediation {
     Remediation {
         id: id(70),
         campaign: id(60),
         state,
         decision_version: 1,
-        plan: serde_json::Value::Null,
-        progress: SearchProgress {
-            exposed: vec![w.say("sven.holm@contoso-partner.example")],
-            ..SearchProgress::default()
-        },
-        mailboxes: 200,
-        searched: 198,
-        paused_reason: w.hostile.clone(),
         created_at: before(age),
         closed_at: None,
     }
 }
 
+fn searched(w: &Words) -> Searched {
+    Searched {
+        search: Search {
+            id: id(71),
+            campaign: Some(id(60)),
+            state: SearchState::Searching,
+            progress: Progress {
+                exposed: vec![w.say("sven.holm@contoso-partner.example")],
+                ..Progress::default()
+            },
+            mailboxes: 200,
+            paused_reason: w.hostile.clone(),
+            ..Search::new(SearchKind::Pull, "unhook", before(700))
+        },
+        counts: MailboxCounts {
+            expected: 200,
+            searched: 198,
+            retrying: 1,
+            unreachable: 1,
+            ..MailboxCounts::default()
+        },
+    }
+}
+
 pub(in crate::http::console) fn campaign_material(w: &Words) -> campaign::Material {
     let [counted, ..] = campaigns(w);
-    let gap = |who: &str, reason: &str, retrying| {
+    let gap = |who: &str, reason: &str, state| {
         let mailbox = copy(Provider::Graph, who, "0")?.mailbox;
         Some(Gap {
             mailbox,
-            retrying,
+            state,
+            cause: None,
             reason: w.say(reason),
             attempts: 3,
         })
     };
     campaign::Material {
         counted,
+        searched: Some(searched(w)),
         gaps: [
-            gap("reception.desk", "The mailbox has no licence", false),
+            gap(
+                "reception.desk",
+                "The mailbox has no licence",
+                MailboxState::Unreachable,
+            ),
             gap(
                 "leo.marchetti",
                 "Throttled; the platform asked to wait until 09:05",
-                true,
+                MailboxState::Retrying,
             ),
         ]
         .into_iter()
         .flatten()
         .collect(),
+        watch: Some(Watch {
+            remediation: id(70),
+            campaign: id(60),
+            decision_version: 1,
+            began_at: before(600),
+            until: before(600) + chrono::TimeDelta::hours(48),
+            next_round: Some(before(0) + chrono::TimeDelta::minutes(10)),
+            scope: None,
+            after: None,
+            gap_at: None,
+            swept_at: None,
+            resurfaced: 3,
+        }),
         pulls: Some(Page {
             items: pulls::pulls(w),
             next: Some(id::<crate::domain::kinds::Pull>(101).to_string()),
@@ -131,5 +174,62 @@ pub(in crate::http::console) fn campaign_material(w: &Words) -> campaign::Materi
         submissions: submissions(w).into_iter().skip(2).take(2).collect(),
         events: events::events(w),
         names: events::names(w),
+        case: case_material(w),
+    }
+}
+
+fn case_material(w: &Words) -> case::Material {
+    let [head, variant, ..] = campaigns(w);
+    let mut both = submissions(w).into_iter().skip(2);
+    let (seed, other) = (both.next(), both.next());
+    let member = |submission: &Submission, how, score, why: &str| Membership {
+        campaign: head.campaign.id,
+        submission: submission.id,
+        how,
+        score,
+        reasons: vec![w.say(why)],
+        at: before(640),
+        by: "unhook".to_owned(),
+    };
+    let why = "links by the same template at another host; 91 % of its own text agrees";
+    let of_variant = other
+        .as_ref()
+        .map(|other| member(other, How::Variant, 0.91, why));
+    let of_seed = seed.as_ref().map(|seed| {
+        let why = "the first report of this message";
+        member(seed, How::Exact, 1.0, why)
+    });
+    let department = |name: &str, mailboxes| Targets {
+        department: Some(w.say(name)),
+        mailboxes,
+    };
+    case::Material {
+        variants: other
+            .clone()
+            .into_iter()
+            .map(|seed| {
+                let own = Campaign {
+                    variant_of: Some(head.campaign.id),
+                    ..variant.campaign.clone()
+                };
+                (own, seed, of_variant.clone())
+            })
+            .collect(),
+        all_variants: 1,
+        members: of_seed
+            .into_iter()
+            .zip(seed.clone().map(Some))
+            .chain(of_variant.into_iter().zip(other.map(Some)))
+            .collect(),
+        all_members: 2,
+        reports: 100,
+        seed,
+        targets: vec![department("Finance", 31), department("Support", 12)],
+        people: vec![Clicker {
+            address: w.say("maya.lindqvist@northwind.example"),
+            clicks: 2,
+            first_at: before(700),
+            last_at: before(690),
+        }],
     }
 }

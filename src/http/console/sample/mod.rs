@@ -5,6 +5,7 @@ mod campaigns;
 mod events;
 mod jobs;
 mod pulls;
+mod searches;
 mod submissions;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,6 +16,7 @@ use crate::domain::{Id, IdKind, Locator, MailboxAddress, MailboxRef, Provider};
 
 pub(super) use campaigns::{campaign_material, campaigns};
 pub(super) use jobs::jobs;
+pub(super) use searches::search_material;
 pub(super) use submissions::{
     missing_material, pending_material, submission_material, submissions,
 };
@@ -51,7 +53,7 @@ impl Words {
 type Render = fn(&Words) -> Result<String, askama::Error>;
 
 /// Every page in every state that looks different.
-pub const PAGES: [(&str, Render); 18] = [
+pub const PAGES: [(&str, Render); 22] = [
     ("queue", |w| queue::sample(w, false)),
     ("queue-empty", |w| queue::sample(w, true)),
     ("submission", |w| submission::sample(w, "text")),
@@ -67,6 +69,10 @@ pub const PAGES: [(&str, Render); 18] = [
     ("campaigns", |w| super::campaigns::sample(w, false)),
     ("campaigns-empty", |w| super::campaigns::sample(w, true)),
     ("campaign", campaign::sample),
+    ("searches", |w| super::searches::sample(w, false)),
+    ("searches-empty", |w| super::searches::sample(w, true)),
+    ("search", super::search::sample),
+    ("receipt", super::search::receipt::sample),
     ("parked", |w| parked::sample(w, false)),
     ("parked-empty", |w| parked::sample(w, true)),
     ("policy", |w| policy::sample(w, false)),

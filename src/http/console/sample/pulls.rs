@@ -148,5 +148,8 @@ fn pull(w: &Words, each: &Copy) -> Option<Pull> {
         intent_at: None,
         settled_at: (*observed != Observed::Moving)
             .then(|| before(600 + i64::from(i32::from(failed)))),
+        sighting: None,
+        rank: 0,
+        verified_at: None,
     })
 }

@@ -91,6 +91,26 @@ pub(in super::super) async fn restore(
     Ok(back(page.as_deref().unwrap_or("/console")))
 }
 
+/// `POST /console/pulls/{id}/pull`
+pub(in super::super) async fn pull_variant(
+    state: web::Data<State>,
+    path: web::Path<String>,
+    change: Change<RestoreForm>,
+) -> Result<HttpResponse, PageError> {
+    let Change { signed, form } = change;
+    signed.require(Scope::PullsWrite)?;
+    let id = path.parse::<PullId>().map_err(|_| PageError::NotFound)?;
+    undo::pull_variant(&signed.app, id, &signed.actor()).await?;
+    state.wake.notify();
+    tracing::info!(pull = %id, key = %signed.analyst.key_id, "a variant is pulled at the console");
+    let page = form
+        .page
+        .as_deref()
+        .and_then(|page| page.parse::<CampaignId>().ok());
+    let page = page.map(|id| format!("/console/campaigns/{id}?done=variant"));
+    Ok(back(page.as_deref().unwrap_or("/console")))
+}
+
 /// A form without fields.
 #[derive(Deserialize)]
 pub(in super::super) struct Nothing {}

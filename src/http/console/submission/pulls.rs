@@ -32,6 +32,8 @@ pub struct PullRow {
     pub at: When,
     /// Whether it can be put back.
     pub restorable: bool,
+    /// Whether it is a variant that waits for a person.
+    pub waits: bool,
 }
 
 impl PullRow {
@@ -48,6 +50,7 @@ impl PullRow {
                 PullRole::Reported => "Reported copy",
                 PullRole::Copy => "Copy",
                 PullRole::Forward => "Forward",
+                PullRole::Variant => "Variant",
             },
             matched_by: Plain::line(&pull.matched_by, 160),
             state: Chip::pull(pull),
@@ -58,6 +61,8 @@ impl PullRow {
             error: Plain::line(pull.last_error.as_deref().unwrap_or_default(), 200),
             at: When::of(pull.settled_at.unwrap_or(pull.found_at), now),
             restorable: Self::restorable(pull),
+            waits: pull.role == PullRole::Variant
+                && (pull.desired, pull.observed) == (Desired::InPlace, Observed::Found),
         }
     }
 
@@ -85,7 +90,8 @@ fn marks(place: &Place) -> Vec<&'static str> {
     marks
 }
 
-fn place_of(place: &Place, provider: Provider) -> Plain {
+/// Where a message lies, as its owner would say it.
+pub(in crate::http::console) fn place_of(place: &Place, provider: Provider) -> Plain {
     if !place.names.is_empty() {
         return Plain::line(&place.names.join(", "), 160);
     }

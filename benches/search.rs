@@ -1,0 +1,274 @@
+//! What a search costs against the lower bound.
+//!
+//! `cargo bench --bench search [-- --quick]`. For organisations of 1,000, 10,000 and
+//! 100,000 mailboxes and 10, 1,000 and 10,000 copies: provider calls by kind against
+//! the fewest that could do it (one search a mailbox, one look and one move a copy),
+//! the time against the bound at 150 ms a call and 64 sub-requests at once, and the
+//! memory of this process (the simulated tenant lives in it too, and is measured
+//! before the service starts). Ratios are of one run on one machine.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    missing_docs,
+    reason = "what a test or bench does not expect must stop it"
+)]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use unhook::{
+    cli::start,
+    clock::{Clock as _, SharedClock, SystemClock},
+    config::{Config, search::Variants},
+    demo,
+    domain::{Provider, ReportClient, ReportReason, Verdict},
+    intake::{Desk, NewReport},
+    jobs::Wake,
+    sim::{
+        Action, Counters, Fault, Matcher, Operation, Organisation, Shape, Sim, SimOptions, Spread,
+    },
+    store::PageRequest,
+    triage::overturn,
+};
+
+/// Service time of one call, milliseconds.
+const CALL: u64 = 150;
+/// Sub-requests at once.
+const AT_ONCE: usize = 64;
+
+/// Resident memory of this process, MiB.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    text.lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
+        .unwrap_or_default()
+        / 1024
+}
+
+fn main() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let quick = std::env::args().any(|arg| arg == "--quick");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let sizes: &[usize] = if quick {
+        &[1_000]
+    } else {
+        &[1_000, 10_000, 100_000]
+    };
+    println!(
+        "platform  mailboxes   copies   search   look   move  bound  ratio   follow  folders    time  bound  ratio   MiB"
+    );
+    for on_graph in [100_u8, 0] {
+        for &mailboxes in sizes {
+            for copies in [10, 1_000, 10_000] {
+                // Every copy has a mailbox of its own as far as there are any.
+                if copies > mailboxes * 10 {
+                    continue;
+                }
+                runtime.block_on(one(on_graph, mailboxes, copies));
+            }
+        }
+    }
+}
+
+async fn one(on_graph: u8, mailboxes: usize, copies: usize) {
+    let shape = Shape {
+        mailboxes,
+        on_graph,
+        seed: 3,
+        ..Shape::default()
+    };
+    let mut options = SimOptions::new(Organisation::shaped(&shape), Arc::new(|| SystemClock.now()));
+    options.limits = false;
+    let sim = Sim::start(options).expect("the simulated tenant starts");
+    sim.spread(&Spread {
+        seed: 3,
+        copies,
+        lists: false,
+        variants: 0,
+        chains: 0,
+        forward_depth: 0,
+        rules: 0,
+        outside: 0,
+        unreachable: 0,
+        late: 0,
+        clicks: 0,
+        decoys: 0,
+        background: 0,
+        ..Spread::default()
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let listen = "127.0.0.1:1".parse().expect("an address");
+    let text = demo::settings(&sim, listen, folder.path()).expect("settings");
+    let mut config = Config::parse(&text).expect("the demo's settings are valid");
+    config.search.variants = Variants::Off;
+    config.files.program = Some(env!("CARGO_BIN_EXE_unhook").into());
+    // Twenty in a batch on Microsoft 365, one by one on Google Workspace.
+    config.workers.search_concurrency = if on_graph > 0 {
+        AT_ONCE.div_ceil(20)
+    } else {
+        4
+    };
+    let before = resident();
+    let clock: SharedClock = Arc::new(SystemClock);
+    let app = start::build_app(config, SharedClock::clone(&clock), None)
+        .await
+        .expect("the service is built");
+    start::resume(&app).await.expect("resumed");
+    let wake = Wake::default();
+    let desk = Desk::open(app.store.clone(), app.tenant, clock, wake.clone());
+    let workers = start::workers(&app, wake);
+    workers.drain().await;
+    let reporter = sim.reporters().into_iter().next().expect("a reporter");
+    let report = desk
+        .accept(click(&reporter, sim.tenant_id()))
+        .await
+        .expect("accepted");
+    let row = app.store.read(app.tenant).report(report.id).await;
+    let submission = row.expect("read").expect("there").submission;
+    drain_triage(&app, &workers, submission).await;
+    sim.reset_counters();
+    for operation in [
+        Operation::Batch,
+        Operation::MessageSearch,
+        Operation::GmailList,
+        Operation::GmailGet,
+        Operation::GmailModify,
+    ] {
+        if operation != Operation::MessageSearch {
+            sim.add_fault(Fault::always(
+                Matcher {
+                    operation: Some(operation),
+                    ..Matcher::default()
+                },
+                Action::Slow { millis: CALL },
+            ));
+        }
+    }
+    let began = Instant::now();
+    overturn::set_verdict(&app, submission, Verdict::Malicious, "key_bench", "a phish")
+        .await
+        .expect("judged");
+    let mut most = 0;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let working = tokio::spawn(workers.run(stopped));
+    let rows = app.store.read(app.tenant);
+    let campaign = rows
+        .campaigns(None, &PageRequest::first(1))
+        .await
+        .expect("read")
+        .items
+        .remove(0);
+    loop {
+        most = most.max(resident());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let remediation = rows.remediation_of(campaign.id).await.expect("read");
+        if remediation.is_some_and(|r| r.state.is_over()) {
+            break;
+        }
+    }
+    let took = began.elapsed();
+    stop.send(true).expect("stops");
+    working.await.expect("stopped");
+    let counts = rows.count_pulls(campaign.id).await.expect("counts");
+    assert_eq!(counts.pulled as usize, copies, "every copy is pulled");
+    tell(
+        &sim.counters(),
+        on_graph,
+        (mailboxes, copies),
+        took,
+        most.saturating_sub(before),
+    );
+}
+
+fn tell(
+    counters: &Counters,
+    on_graph: u8,
+    (mailboxes, copies): (usize, usize),
+    took: Duration,
+    mib: u64,
+) {
+    let n = |operations: &[Operation]| -> u64 {
+        operations
+            .iter()
+            .filter_map(|operation| counters.by_operation.get(operation))
+            .sum()
+    };
+    use Operation as O;
+    // Sent mail is listed with the same call on Google Workspace.
+    let followed = copies as u64;
+    let (search, look, moved, folders, follow) = if on_graph > 0 {
+        (
+            n(&[O::MessageSearch]),
+            n(&[O::MessageGet]),
+            n(&[O::MessageMove]),
+            n(&[O::FoldersList, O::FolderGet, O::FolderCreate]),
+            n(&[O::FolderMessages, O::MessageRules]),
+        )
+    } else {
+        let listed = n(&[O::GmailList]);
+        (
+            listed.saturating_sub(followed.min(mailboxes as u64)),
+            n(&[O::GmailGet]),
+            n(&[O::GmailModify]),
+            n(&[O::LabelsList, O::LabelCreate]),
+            followed.min(mailboxes as u64) + n(&[O::GmailSettings]),
+        )
+    };
+    let bound = (mailboxes + 2 * copies) as u64;
+    let made = search + look + moved;
+    let least = bound as f64 * CALL as f64 / AT_ONCE as f64 / 1_000.0;
+    println!(
+        "{:<8} {mailboxes:>10} {copies:>8} {search:>8} {look:>6} {moved:>6} {bound:>6} {:>6.3} {follow:>8} {folders:>8} {:>6.1}s {least:>5.1}s {:>6.2} {mib:>5}",
+        if on_graph > 0 { "graph" } else { "gmail" },
+        made as f64 / bound as f64,
+        took.as_secs_f64(),
+        took.as_secs_f64() / least,
+    );
+}
+
+async fn drain_triage(
+    app: &unhook::app::App,
+    workers: &unhook::jobs::Workers,
+    id: unhook::domain::SubmissionId,
+) {
+    for _ in 0..200 {
+        workers.drain().await;
+        let rows = app.store.read(app.tenant);
+        let row = rows.submission(id).await.expect("read").expect("there");
+        if row.verdict.is_some() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the report was not judged");
+}
+
+fn click(reporter: &unhook::sim::Reporter, tenant_id: &str) -> NewReport {
+    let (client, identity) = match reporter.provider {
+        Provider::Graph => (
+            ReportClient::Outlook,
+            format!("entra:{tenant_id}:{}", reporter.user_id),
+        ),
+        Provider::Gmail => (ReportClient::Gmail, format!("google:{}", reporter.user_id)),
+    };
+    NewReport {
+        client,
+        reporter: identity,
+        guest: false,
+        mailbox: reporter.address.parse().ok(),
+        item_id: Some(reporter.item_id.clone()),
+        internet_message_id: Some(reporter.internet_message_id.clone()),
+        reason: Some(ReportReason::Phishing),
+        comment: None,
+        raw: None,
+        idempotency_key: None,
+    }
+}
