@@ -97,7 +97,12 @@ pub async fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
 /// The list of mailboxes, where it was never read.
 async fn read_directory(app: &App) -> anyhow::Result<()> {
-    if app.store.directory_read_at(app.tenant).await?.is_some() {
+    let read = app.store.read(app.tenant).directory_readings().await?;
+    if app
+        .mail
+        .all()
+        .all(|mail| read.contains_key(&mail.provider()))
+    {
         return Ok(());
     }
     let now = app.clock.now();
@@ -174,6 +179,7 @@ async fn json(app: &App, search: &Search) -> anyhow::Result<()> {
         "mailboxes": rows.count_search(search.id).await?,
         "calls": search.progress.made,
         "exposed": search.progress.exposed,
+        "doubts": search.progress.doubts,
         "remarks": search.progress.remarks,
         "hits": hits,
     });
@@ -247,6 +253,9 @@ async fn tell(app: &App, search: &Search, only_plan: bool) -> anyhow::Result<()>
     }
     for address in &search.progress.exposed {
         say!("left the organisation: {}", shown(address));
+    }
+    for doubt in &search.progress.doubts {
+        say!("IN DOUBT: {doubt}");
     }
     for remark in &search.progress.remarks {
         say!("note: {}", shown(remark));

@@ -9,6 +9,7 @@ use super::{ConfigFile, start};
 use crate::{
     clock::SystemClock,
     domain::SearchId,
+    message::Untrusted,
     remediation::receipt::{self, Verified},
 };
 
@@ -97,14 +98,28 @@ async fn verify(options: &VerifyOptions) -> anyhow::Result<ExitCode> {
     if !found.key_checked {
         say!("  whether that key is yours: compare it, or give --key or --with-database");
     }
+    let of = |name: &str| found.mailboxes.get(name).copied().unwrap_or_default();
+    say!(
+        "  mailboxes: {} expected, {} searched, {} out of reach, {} left out by configuration, \
+         {} in part, {} still open",
+        of("expected"),
+        of("searched"),
+        of("unreachable"),
+        of("excluded"),
+        of("partly"),
+        of("retrying") + of("waiting")
+    );
     say!(
         "  {}",
         if found.complete {
-            "complete: nothing was still open when it was written"
+            "complete: all that could be asked has answered"
         } else {
-            "NOT complete: something was still open when it was written"
+            "NOT complete: something was open, in doubt or searched in part when it was written"
         }
     );
+    for doubt in &found.doubts {
+        say!("  in doubt: {}", Untrusted::new(doubt).neutral(300));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -35,11 +35,12 @@ pub use read_only::ReadOnly;
 pub use seen::{Content, Fields, Found, ReplyState, Seen};
 pub use wire::CALL_LIMIT;
 
-/// Whether every platform can be asked for this Message-ID (without angle brackets):
-/// 1 to 998 visible ASCII characters, none of which ends a term of a search.
+/// Whether a platform can be asked for this Message-ID (without angle brackets): 1 to
+/// 998 visible ASCII characters. A platform whose search cannot hold it says so, and its
+/// mailboxes are named as out of reach.
 #[must_use]
 pub fn can_be_asked(id: &str) -> bool {
-    wire::message_id(id).is_some_and(gmail::can_hold)
+    wire::message_id(id).is_some()
 }
 
 /// What a provider can do, so that callers need not ask which one it is.

@@ -197,6 +197,8 @@ pub struct ParsedMessage {
     pub to: Vec<Person>,
     /// `Cc`.
     pub cc: Vec<Person>,
+    /// Bcc, which only a sender's own copy names.
+    pub bcc: Vec<Person>,
     /// Addresses of the people in whose mailboxes it lay, where the caller knows
     /// them and says so; parsing leaves it empty. A blind copy names nobody else.
     pub held_by: Vec<String>,

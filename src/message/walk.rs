@@ -191,6 +191,7 @@ impl Walk<'_> {
             reply_to: block.people(&HeaderName::ReplyTo, limits),
             to: block.people(&HeaderName::To, limits),
             cc: block.people(&HeaderName::Cc, limits),
+            bcc: block.people(&HeaderName::Bcc, limits),
             held_by: Vec::new(),
             subject: Untrusted::new(block.text(&HeaderName::Subject, limits).unwrap_or_default()),
             date: block.date(),

@@ -109,7 +109,7 @@ fn of_message(raw: &[u8], now: DateTime<Utc>) -> Result<Target, DryRunError> {
         Ok(target)
     } else {
         Err(DryRunError::Nothing(
-            "the message has no Message-ID: no platform can name its copies; give a query instead",
+            "the message has no Message-ID that can be asked for: no platform can name its copies; give a query instead",
         ))
     }
 }

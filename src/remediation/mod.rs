@@ -21,10 +21,13 @@ pub use pull::Pulling;
 pub use reconcile::{Reconciler, Rest};
 pub use search::{DryRun, Search, Target};
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::{
-    domain::{CampaignId, Desired, MessageQuery, RemediationId, SearchId},
+    app::App,
+    domain::{CampaignId, Desired, MailboxRef, MessageQuery, RemediationId, SearchId},
     jobs,
     message::{Fingerprint, is_common, registrable},
     store::{
@@ -127,6 +130,18 @@ pub(crate) async fn search_again(
     };
     rows.save_remediation(&again).await?;
     search::begin(rows, search, campaign, known.id, now).await
+}
+
+/// Mailboxes that the configuration leaves out of every search and watch.
+async fn excluded(app: &App) -> Result<HashSet<MailboxRef>, StoreError> {
+    let rows = app.store.read(app.tenant);
+    let mut found = HashSet::new();
+    for address in &app.config.search.exclude {
+        if let Ok(address) = address.parse() {
+            found.extend(rows.mailbox_by_address(&address).await?);
+        }
+    }
+    Ok(found)
 }
 
 /// What a late copy, or (on Google Workspace) a late forward, is looked for by.

@@ -11,6 +11,8 @@ use crate::{
     mailbox::{self, Counts, Disposition, Found, MailReader as _, MailboxError, Seen},
 };
 
+/// Messages of one mailbox that are looked at; one with more is named.
+const CANDIDATES: usize = 1_000;
 /// The pause after a credential was refused: a person has to act.
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
 
@@ -138,7 +140,9 @@ impl Wave {
                     self.note(mailbox, &MailboxError::Malformed(strange));
                     return;
                 }
-                if found.truncated {
+                let mut found = found;
+                if found.truncated || found.seen.len() > CANDIDATES {
+                    found.seen.truncate(CANDIDATES);
                     self.truncated.push(mailbox.clone());
                 }
                 self.hits.extend(found.seen);

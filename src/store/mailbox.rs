@@ -1,6 +1,6 @@
 //! The directory as last read: mailboxes and every address that reaches them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -14,6 +14,8 @@ use crate::domain::{MailboxAddress, MailboxRef, Provider};
 
 /// People of one name whose addresses are read.
 const MOST_NAMESAKES: u64 = 20;
+/// Mailboxes named in one statement: below SQLite's limit of bound values.
+const CHUNK: usize = 500;
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -122,6 +124,33 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         let key = (self.tenant.clone(), found.provider, found.mailbox_key);
         let row = entity::Entity::find_by_id(key).one(self.conn).await?;
         row.as_ref().map(mailbox_of).transpose()
+    }
+
+    /// Those of these mailboxes whose owners belong to one of the departments.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn of_departments(
+        &self,
+        among: &[MailboxRef],
+        departments: &[String],
+    ) -> Result<HashSet<MailboxRef>, StoreError> {
+        let mut found = HashSet::new();
+        if departments.is_empty() {
+            return Ok(found);
+        }
+        for chunk in among.chunks(CHUNK) {
+            let rows = entity::Entity::find()
+                .filter(entity::Column::TenantId.eq(&self.tenant))
+                .filter(entity::Column::MailboxKey.is_in(chunk.iter().map(MailboxRef::key)))
+                .filter(entity::Column::Department.is_in(departments.iter().map(String::as_str)))
+                .all(self.conn)
+                .await?;
+            for row in &rows {
+                found.insert(mailbox_of(row)?);
+            }
+        }
+        Ok(found)
     }
 
     /// The mailbox of a person by the identity provider's stable subject.

@@ -152,8 +152,10 @@ impl Case<'_> {
             .with_path(&message.path)
             .with_files(fuzzy_hashes(&message.files));
         let own = match &self.mailbox {
-            Some(mailbox) => own_letter::recognised(app, mailbox, &print).await?,
-            None => false,
+            Some(mailbox) if own_letter::plain(&message.parsed) => {
+                own_letter::recognised(app, mailbox, &print).await?
+            }
+            _ => false,
         };
         self.submission.fingerprint = serde_json::to_value(print).ok();
         self.submission.subject = Some(message.parsed.subject.neutral(500));

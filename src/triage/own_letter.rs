@@ -8,7 +8,7 @@
 use crate::{
     app::App,
     domain::{Assessment, LetterId, MailboxRef, Signal, Verdict},
-    message::{self, Fingerprint, Limits},
+    message::{self, Fingerprint, Limits, ParsedMessage},
     notify,
     store::StoreError,
 };
@@ -36,6 +36,15 @@ pub(super) fn say_so(assessment: &mut Assessment) {
         weight: 0.0,
     };
     assessment.signals.insert(0, reason);
+}
+
+/// Whether a message is text and nothing else, as our letters are: a file or a picture
+/// beside our words is somebody else's.
+pub(super) fn plain(parsed: &ParsedMessage) -> bool {
+    parsed.attachments.is_empty()
+        && parsed.nested.is_empty()
+        && parsed.invites.is_empty()
+        && parsed.view.as_ref().is_none_or(|view| view.images == 0)
 }
 
 /// Whether a message in a mailbox is a letter of ours to its owner.

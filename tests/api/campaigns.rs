@@ -60,7 +60,7 @@ async fn members_say_why_and_are_taken_out_and_put_back() {
     let own = answer.json()["id"].as_str().expect("id").to_owned();
     assert!(!path.ends_with(&own));
     let answer = api.post(&out(other), &key, &reason).await;
-    assert_eq!(answer.problem(), "invalid_field", "it is gone from there");
+    assert_eq!(answer.problem(), "not_found", "it is gone from there");
 
     let together = json!({ "campaign": own, "reason": "one attack after all" });
     let answer = api.post(&format!("{path}/merge"), &key, &together).await;
@@ -70,6 +70,28 @@ async fn members_say_why_and_are_taken_out_and_put_back() {
     let apart = json!({ "submissions": [other], "reason": "no" });
     let answer = api.post(&format!("{path}/split"), &key, &apart).await;
     assert_eq!(answer.json()["id"], own, "each undoes the other");
+}
+
+#[actix_web::test]
+async fn ps29_what_belongs_to_another_case_is_not_there() {
+    let (api, key, path, ids) = case().await;
+    let detail = api.get(&path, &key).await.json();
+    let seed = detail["seed"].as_str().expect("seed");
+    let other = ids.iter().find(|id| *id != seed).expect("another");
+    let reason = json!({ "reason": "another sender" });
+    let out = |case: &str, id: &str| format!("{case}/members/{id}/remove");
+    let answer = api.post(&out(&path, other), &key, &reason).await;
+    let own = answer.json()["id"].as_str().expect("id").to_owned();
+    let theirs = format!("/api/v1/campaigns/{own}");
+    for (case, child) in [(&path, other.as_str()), (&theirs, seed)] {
+        let answer = api.post(&out(case, child), &key, &reason).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{answer:?}");
+        assert_eq!(answer.problem(), "not_found");
+    }
+    for (case, n) in [(&path, 1), (&theirs, 1)] {
+        let members = api.get(&format!("{case}/members"), &key).await.json();
+        assert_eq!(members["items"].as_array().map(Vec::len), Some(n));
+    }
 }
 
 #[actix_web::test]

@@ -96,6 +96,47 @@ async fn a_pull_leaves_a_receipt_that_verifies_and_tells_when_it_was_changed() {
 }
 
 #[tokio::test]
+async fn copies_of_those_who_work_with_money_go_before_others() {
+    let sim = tenant(40, 20, None);
+    let mut stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
+    let departments = ["Finance".to_owned(), "Accounting".to_owned()];
+    let users = sim.organisation().users.iter();
+    let moneyed: Vec<String> = users
+        .filter(|user| departments.iter().any(|d| d == user.department))
+        .map(|user| user.address.clone())
+        .collect();
+    std::sync::Arc::make_mut(&mut stage.app.config)
+        .search
+        .finance_departments = departments.to_vec();
+    let stage = stage.reopened();
+    stage.report_all(&sim).await;
+    stage.drain().await;
+    let rows = stage.app.store.read(stage.app.tenant);
+    let pulls = rows.pulls(None, &PageRequest::first(500)).await;
+    let pulls = pulls.expect("pulls").items;
+    let ranks = |with_money: bool| -> Vec<i32> {
+        let unread = pulls
+            .iter()
+            .filter(|p| p.role == PullRole::Copy)
+            .filter(|p| p.original.as_ref().is_none_or(|place| !place.read));
+        let of = unread.filter(|p| {
+            let owner = p.locator.mailbox.address.as_str();
+            moneyed.iter().any(|address| address == owner) == with_money
+        });
+        of.map(|p| p.rank).collect()
+    };
+    let (first, later) = (ranks(true), ranks(false));
+    assert!(
+        !first.is_empty() && !later.is_empty(),
+        "{first:?} {later:?}"
+    );
+    assert!(
+        first.iter().max() < later.iter().min(),
+        "{first:?} {later:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_chain_that_was_edited_in_the_database_is_found() {
     let sim = tenant(16, 8, None);
     let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");

@@ -25,7 +25,6 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use url::Url;
 
-pub(super) use self::query::plain as can_hold;
 pub use self::watch::GmailFeed;
 use self::{directory::Directory, seat::Seats};
 use super::{

@@ -78,7 +78,7 @@ fn by_sender(sender: &MailboxAddress) -> Option<String> {
 }
 
 /// Whether a word can stand in a search as it is.
-pub(in crate::mailbox) fn plain(word: &str) -> bool {
+fn plain(word: &str) -> bool {
     !word.contains(['"', '(', ')', '{', '}', '\\', '<', '>', ','])
 }
 

@@ -10,9 +10,9 @@ use crate::{
 };
 
 /// What a search selects: enough to verify a copy by, without a further call.
-pub(super) const FIELDS_AND_BODY: &str = "id,parentFolderId,internetMessageId,subject,from,toRecipients,ccRecipients,receivedDateTime,isRead,flag,categories,hasAttachments,body";
+pub(super) const FIELDS_AND_BODY: &str = "id,parentFolderId,internetMessageId,subject,from,toRecipients,ccRecipients,bccRecipients,receivedDateTime,isRead,flag,categories,hasAttachments,body";
 /// The same with the headers, which only a single message gives.
-pub(super) const LOOK_FIELDS: &str = "id,parentFolderId,internetMessageId,subject,from,toRecipients,ccRecipients,receivedDateTime,isRead,flag,categories,hasAttachments,body,internetMessageHeaders";
+pub(super) const LOOK_FIELDS: &str = "id,parentFolderId,internetMessageId,subject,from,toRecipients,ccRecipients,bccRecipients,receivedDateTime,isRead,flag,categories,hasAttachments,body,internetMessageHeaders";
 /// Properties that only MAPI names: what its owner last did with it
 /// (`PidTagLastVerbExecuted`), `In-Reply-To` and `References`.
 pub(super) const MARKS: &str = "singleValueExtendedProperties($filter=id eq 'Integer 0x1081' or id eq 'String 0x1042' or id eq 'String 0x1039')";
@@ -32,6 +32,9 @@ struct Message {
     to_recipients: Vec<Recipient>,
     #[serde(default)]
     cc_recipients: Vec<Recipient>,
+    /// Known of the owner's own sent mail alone.
+    #[serde(default)]
+    bcc_recipients: Vec<Recipient>,
     received_date_time: Option<DateTime<Utc>>,
     is_read: Option<bool>,
     flag: Option<Flag>,
@@ -109,6 +112,7 @@ pub(super) fn seen(mailbox: &MailboxRef, body: Value) -> Result<Seen, MailboxErr
         .to_recipients
         .into_iter()
         .chain(message.cc_recipients)
+        .chain(message.bcc_recipients)
         .filter_map(address)
         .filter_map(|address| address.parse().ok())
         .collect();

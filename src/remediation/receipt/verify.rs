@@ -1,6 +1,8 @@
 //! Checking a receipt: its signature, its chain, and what it says against its own
 //! figures. Whoever is handed a file needs nothing else.
 
+use std::collections::BTreeMap;
+
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -51,6 +53,11 @@ pub struct Verified {
     pub head: String,
     /// Whether the search was complete.
     pub complete: bool,
+    /// Mailboxes by what became of them: `expected`, `searched`, `unreachable`,
+    /// `excluded`, `partly`, `retrying`, `waiting`.
+    pub mailboxes: BTreeMap<String, u64>,
+    /// Why it may be incomplete, in words.
+    pub doubts: Vec<String>,
     /// Whether the key was compared with one that is known to be the issuer's.
     pub key_checked: bool,
 }
@@ -154,7 +161,19 @@ pub fn check(file: &Value, expected: Option<&str>) -> Result<Verified, ReceiptEr
     let through = entries
         .last()
         .is_some_and(|last| last.body.contains("\"step\":\"through\""));
-    if complete && (open || !through) {
+    let mailboxes: BTreeMap<String, u64> = receipt
+        .get("mailboxes")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, n)| Some((name.clone(), n.as_u64()?)))
+        .collect();
+    let of = |name: &str| mailboxes.get(name).copied().unwrap_or_default();
+    // Every mailbox is accounted for once.
+    let accounted = of("searched")
+        .checked_add(of("unreachable"))
+        .and_then(|sum| sum.checked_add(of("excluded")));
+    if complete && (open || !through || accounted != Some(of("expected"))) {
         return Err(ReceiptError::Contradiction);
     }
     let word = |name: &str| receipt.get(name).and_then(Value::as_str);
@@ -165,6 +184,14 @@ pub fn check(file: &Value, expected: Option<&str>) -> Result<Verified, ReceiptEr
         entries: entries.len(),
         head: head.to_owned(),
         complete,
+        mailboxes,
+        doubts: receipt
+            .get("doubts")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|doubt| doubt.as_str().map(str::to_owned))
+            .collect(),
         key_checked: expected.is_some(),
     })
 }

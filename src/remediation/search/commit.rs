@@ -46,8 +46,6 @@ pub(super) struct Change {
     pub(super) varied: Vec<MailboxRef>,
     /// Mailboxes to be looked through by content.
     pub(super) by_content: Vec<MailboxRef>,
-    /// Forwards deeper than is followed.
-    pub(super) beyond: u64,
     /// What the receipt is to say.
     pub(super) remarks: Vec<String>,
     /// Why it may be incomplete.
@@ -200,6 +198,7 @@ impl Run<'_> {
         .await?;
         rows.follow_mailboxes(id, &self.to_follow(&finds.holders))
             .await?;
+        self.count_beyond(&finds.holders);
         self.apply(&rows, &change, now).await?;
         self.count(&wave, &finds, &change);
         self.search.paused_reason.clone_from(&wave.refused);
@@ -219,6 +218,21 @@ impl Run<'_> {
             .filter(|(_, depth)| follows && *depth < most)
             .cloned()
             .collect()
+    }
+
+    /// Copies so deep that who holds them is not looked through for forwards.
+    fn count_beyond(&mut self, holders: &[(MailboxRef, u32)]) {
+        let most = self.app.config.search.forward_depth;
+        let beyond = holders.iter().filter(|(_, depth)| *depth >= most).count();
+        if self.target.print.is_none() || most == 0 || beyond == 0 {
+            return;
+        }
+        let progress = &mut self.search.progress;
+        progress.beyond_depth += beyond as u64;
+        let doubt = format!("forwards of forwards were followed to depth {most} and no further");
+        if !progress.doubts.contains(&doubt) {
+            progress.doubts.push(doubt);
+        }
     }
 
     async fn apply(
@@ -260,7 +274,6 @@ impl Run<'_> {
             .count() as u64;
         progress.decoys += decoys;
         progress.looked_at += finds.hits.len() as u64 + finds.pulls.len() as u64;
-        progress.beyond_depth += change.beyond;
         for (list, more) in [
             (&mut progress.remarks, &change.remarks),
             (&mut progress.doubts, &change.doubts),

@@ -1,6 +1,6 @@
 //! What the hits of a wave turn out to be.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::{Run, Wave, verify};
 use crate::{
@@ -10,8 +10,11 @@ use crate::{
         Sighting, Way, exposure::Exposure,
     },
     mailbox::{self, Content, MailReader as _, MailboxError, Seen},
-    store::{pull::Pull, search::Hit},
+    store::{StoreError, pull::Pull, search::Hit},
 };
+
+/// Messages that are held whole at once, to be compared: a wave may hit thousands.
+const LOOKED: usize = 40;
 
 /// What the hits of a wave turned out to be.
 #[derive(Default)]
@@ -31,19 +34,45 @@ impl Run<'_> {
     /// Sorts the hits of a wave. With `whole` those that came without content are
     /// read first; a mailbox whose hit could not be read for now is missed.
     pub(super) async fn sort(
-        &self,
+        &mut self,
         wave: &mut Wave,
         ways: &HashMap<MailboxRef, Way>,
         depths: &HashMap<String, u32>,
         whole: bool,
-    ) -> Finds {
+    ) -> Result<Finds, StoreError> {
         let mut finds = Finds::default();
         let hits = std::mem::take(&mut wave.hits);
-        let hits = if whole {
-            self.looked_at(wave, hits).await
-        } else {
-            hits
-        };
+        let owners: Vec<MailboxRef> = hits.iter().map(|s| s.locator.mailbox.clone()).collect();
+        let departments = &self.app.config.search.finance_departments;
+        let rows = self.app.store.read(self.app.tenant);
+        self.finance = rows.of_departments(&owners, departments).await?;
+        let most = if whole { LOOKED } else { usize::MAX };
+        let mut known = HashSet::new();
+        let mut hits = hits
+            .into_iter()
+            // Two queries may have hit one message.
+            .filter(|seen| known.insert(seen.locator.clone()))
+            .collect::<VecDeque<_>>();
+        while !hits.is_empty() {
+            let part: Vec<Seen> = hits.drain(..most.min(hits.len())).collect();
+            let part = if whole {
+                self.looked_at(wave, part).await
+            } else {
+                part
+            };
+            self.judge(wave, part, ways, depths, &mut finds).await;
+        }
+        Ok(finds)
+    }
+
+    async fn judge(
+        &self,
+        wave: &mut Wave,
+        hits: Vec<Seen>,
+        ways: &HashMap<MailboxRef, Way>,
+        depths: &HashMap<String, u32>,
+        finds: &mut Finds,
+    ) {
         let judging = async {
             let mut unread = Vec::new();
             for seen in hits {
@@ -56,7 +85,7 @@ impl Run<'_> {
                     continue;
                 }
                 match self.judged(&seen, way, depths).await {
-                    Ok(Some(sighting)) => self.sorted(&mut finds, seen, sighting),
+                    Ok(Some(sighting)) => self.sorted(finds, seen, sighting),
                     // Gone meanwhile: its owner has removed it.
                     Ok(None) | Err(MailboxError::Gone) => {}
                     Err(error) => unread.push((mailbox, error)),
@@ -69,19 +98,14 @@ impl Run<'_> {
         for (mailbox, error) in unread {
             wave.miss(&mailbox, &error);
         }
-        finds
     }
 
     /// Reads every hit that is to be shown as it is: its content, its folder and
     /// whether its owner sent it.
     pub(super) async fn looked_at(&self, wave: &mut Wave, hits: Vec<Seen>) -> Vec<Seen> {
         let mut by_platform: BTreeMap<Provider, Vec<Seen>> = BTreeMap::new();
-        let (mut full, mut known) = (Vec::new(), std::collections::HashSet::new());
+        let mut full = Vec::new();
         for seen in hits {
-            // Two queries may have hit one message.
-            if !known.insert(seen.locator.clone()) {
-                continue;
-            }
             let provider = seen.locator.mailbox.provider;
             by_platform.entry(provider).or_default().push(seen);
         }
@@ -172,7 +196,7 @@ impl Run<'_> {
         let exposure = Exposure {
             unread: sighting.as_ref().is_none_or(|s| !s.place.read),
             named: self.named.contains(owner),
-            finance: false,
+            finance: self.finance.contains(&seen.locator.mailbox),
             put_aside: false,
         };
         Some(Pull {

@@ -127,12 +127,11 @@ impl Run<'_> {
         let Some(id) = read.print.message_id.clone() else {
             return Ok(Ok(()));
         };
-        if depth > self.app.config.search.forward_depth {
-            change.beyond += 1;
-            return Ok(Ok(()));
-        }
         let recipients: Vec<MailboxAddress> = match (&read.parsed, &seen.content) {
-            (Some(parsed), _) => addresses_of(parsed),
+            (Some(parsed), _) => {
+                let hidden = parsed.bcc.iter().filter_map(|p| p.address.parse().ok());
+                addresses_of(parsed).into_iter().chain(hidden).collect()
+            }
             (None, Content::Fields(fields)) => fields.recipients.clone(),
             (None, _) => Vec::new(),
         };

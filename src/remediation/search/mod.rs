@@ -75,6 +75,10 @@ struct Run<'a> {
     target: Target,
     /// Addresses of people whose copies go first.
     named: HashSet<String>,
+    /// Mailboxes that the configuration leaves out: nothing asks them.
+    excluded: HashSet<MailboxRef>,
+    /// Owners of the wave's hits who work with money.
+    finance: HashSet<MailboxRef>,
 }
 
 /// What a wave asks.
@@ -180,6 +184,7 @@ impl<'a> Run<'a> {
             }
             (None, None) => return Err(missing("target")),
         };
+        let target = target.among(&app.config.organisation.domains);
         let engine = app.judging.engine();
         let named = engine
             .policy()
@@ -198,6 +203,8 @@ impl<'a> Run<'a> {
             evidence,
             target,
             named,
+            excluded: super::excluded(app).await?,
+            finance: HashSet::new(),
         })
     }
 
@@ -277,9 +284,10 @@ impl<'a> Run<'a> {
             let part = wave::search(self.app, &mailboxes, &query).await;
             wave.join(part);
         }
+        let dry = self.dry();
         let finds = self
-            .sort(&mut wave, &ways_of(&mailboxes), &depths, self.dry())
-            .await;
+            .sort(&mut wave, &ways_of(&mailboxes), &depths, dry)
+            .await?;
         self.commit("asked", &mailboxes, wave, finds, change).await
     }
 
@@ -291,19 +299,23 @@ impl<'a> Run<'a> {
             if ways.len() as u64 >= WAVE {
                 break;
             }
+            if self.excluded.contains(mailbox) {
+                continue;
+            }
             ways.insert(mailbox.clone(), Way::Forward);
         }
         let asked: Vec<MailboxRef> = ways.keys().cloned().collect();
         let query = MessageQuery::by_ids(ids, self.target.since());
         let mut wave = wave::search(self.app, &asked, &query).await;
+        let dry = self.dry();
         let finds = self
-            .sort(&mut wave, &ways, &depths_of(&forwards), self.dry())
-            .await;
+            .sort(&mut wave, &ways, &depths_of(&forwards), dry)
+            .await?;
         let left = forwards
             .into_iter()
             .map(|f| {
                 let mut left = f.mailboxes;
-                left.retain(|mailbox| !ways.contains_key(mailbox));
+                left.retain(|m| !ways.contains_key(m) && !self.excluded.contains(m));
                 (f.message_id, left)
             })
             .collect();
@@ -331,7 +343,7 @@ impl<'a> Run<'a> {
             whole.join(wave);
         }
         let ways = asked.iter().map(|m| (m.clone(), Way::Variant)).collect();
-        let finds = self.sort(&mut whole, &ways, &HashMap::new(), true).await;
+        let finds = self.sort(&mut whole, &ways, &HashMap::new(), true).await?;
         self.record_variants(mailboxes, whole, finds).await
     }
 }

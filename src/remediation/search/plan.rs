@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Run, target::IDS};
 use crate::{
+    config::policy::is_below,
     domain::{
         Cause, MailboxAddress, MailboxRef, PlannedList, PlannedRecords, PlannedWay, Provider, Way,
     },
@@ -32,9 +33,16 @@ pub(super) const FINANCE: i32 = 50;
 const CALL: Duration = Duration::from_millis(150);
 /// Requests under way at once for each search call: Graph runs a batch of twenty.
 const WIDTH: u64 = 20;
+/// How long a dry run waits for the list of mailboxes of every platform.
+const PATIENCE: TimeDelta = TimeDelta::minutes(5);
+/// Addresses outside of the organisation's domains that a platform is asked for, in
+/// case one is a list of its own all the same.
+const STRANGERS: usize = 20;
 /// Recipients in the headers that are looked up.
 const RECIPIENTS: usize = 2_000;
 
+/// Remarks about lists that are kept.
+const DOUBTS: usize = 10;
 /// Why a group's own mailbox is out of reach.
 const OWN_MAILBOX: &str =
     "the group keeps a copy in a mailbox of its own, which cannot be searched";
@@ -70,7 +78,8 @@ impl Run<'_> {
         if !self.target.searchable() {
             // Without an id no platform can name the copies; the reported one stays
             // pulled, and the plan says why no other was looked for.
-            self.search.plan.unsearchable = Some("the message has no Message-ID".to_owned());
+            self.search.plan.unsearchable =
+                Some("the message has no Message-ID that can be asked for".to_owned());
         }
         self.search.plan.looks_for = self.in_words();
         self.search.plan.no_variants = self
@@ -102,7 +111,8 @@ impl Run<'_> {
                 continue;
             }
             let doubt = format!("the directory of {} was not read yet", provider.product());
-            if self.dry() && read.is_empty() {
+            let patient = self.app.clock.now() - self.search.created_at < PATIENCE;
+            if self.dry() && (read.is_empty() || patient) {
                 return Err(JobError::Retry {
                     reason: doubt,
                     after: Some(Duration::from_secs(1)),
@@ -126,7 +136,8 @@ impl Run<'_> {
         self.search.plan.lists = behind.lists;
         prepared.groups = behind.groups;
         // The sweep asks every mailbox for the seed: such a list costs speed alone.
-        self.search.progress.remarks.extend(behind.doubts);
+        let doubts = behind.doubts.into_iter().take(DOUBTS);
+        self.search.progress.remarks.extend(doubts);
         self.keepers(prepared).await;
         for (mailbox, way) in self.by_records().await? {
             known.entry(mailbox).or_insert(way);
@@ -153,7 +164,7 @@ impl Run<'_> {
             let addresses = match reader.keepers().await {
                 Ok(addresses) => addresses,
                 Err(error) => {
-                    self.search.progress.remarks.push(format!(
+                    self.search.progress.doubts.push(format!(
                         "groups with a mailbox of their own could not be listed: {error}"
                     ));
                     continue;
@@ -189,13 +200,7 @@ impl Run<'_> {
                 });
             }
         }
-        for address in &self.app.config.search.exclude {
-            if let Ok(address) = address.parse()
-                && let Some(mailbox) = rows.mailbox_by_address(&address).await?
-            {
-                prepared.excluded.push(mailbox);
-            }
-        }
+        prepared.excluded.extend(self.excluded.iter().cloned());
         Ok(())
     }
 
@@ -207,12 +212,21 @@ impl Run<'_> {
         let rows = self.app.store.read(self.app.tenant);
         let mut behind = Behind::default();
         let mut seen = HashSet::new();
+        let mut strangers = 0;
         for address in addresses {
             if let Some(mailbox) = rows.mailbox_by_address(&address).await? {
                 if seen.insert(mailbox.clone()) {
                     behind.mailboxes.push((mailbox, Way::Header));
                 }
                 continue;
+            }
+            let own = &self.app.config.organisation.domains;
+            if !own.iter().any(|own| is_below(address.domain(), own)) {
+                strangers += 1;
+                if strangers > STRANGERS {
+                    behind.outside.push(address);
+                    continue;
+                }
             }
             let (provider, audience) = match self.audience(&address).await {
                 Ok(Some(found)) => found,

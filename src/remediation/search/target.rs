@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
-    config::search::SearchScope,
+    config::{policy::is_below, search::SearchScope},
     domain::{MailboxAddress, MessageQuery},
     jobs::JobError,
     mailbox,
@@ -43,9 +43,19 @@ pub struct Target {
     /// sender, template and links with it without being the same attack.
     #[serde(default)]
     pub list: bool,
+    /// Domains of the organisation: everybody's mail links to them.
+    #[serde(skip)]
+    pub own: Vec<String>,
 }
 
 impl Target {
+    /// The same in an organisation with these domains.
+    #[must_use]
+    pub fn among(mut self, domains: &[String]) -> Self {
+        self.own = domains.to_vec();
+        self
+    }
+
     /// Of a message.
     #[must_use]
     pub fn of_message(parsed: &ParsedMessage, received: DateTime<Utc>) -> Self {
@@ -56,12 +66,15 @@ impl Target {
             files: parsed
                 .attachments
                 .iter()
+                // the logo of a signature lies in half of all mail
+                .filter(|file| !file.media_type.starts_with("image/"))
                 .filter_map(|file| file.name.as_ref())
                 .map(|name| name.exposed().chars().take(120).collect())
                 .take(FILES)
                 .collect(),
             query: None,
             list: parsed.list.id || parsed.list.unsubscribe,
+            own: Vec::new(),
         }
     }
 
@@ -75,6 +88,7 @@ impl Target {
             files: Vec::new(),
             query: Some(query),
             list: false,
+            own: Vec::new(),
         }
     }
 
@@ -101,6 +115,7 @@ impl Target {
                 files: Vec::new(),
                 query: None,
                 list: false,
+                own: Vec::new(),
             },
         };
         target.print = Some(print);
@@ -138,6 +153,7 @@ impl Target {
             .flat_map(Fingerprint::hosts)
             // Everybody's mail holds links to these.
             .filter(|host| host.len() >= 6 && !is_common(&registrable(host)))
+            .filter(|host| !self.own.iter().any(|own| is_below(host, own)))
             .take(HOSTS)
             .map(str::to_owned)
             .collect()

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     super::{
-        Reconciler, query_of,
+        Reconciler, excluded, query_of,
         search::Read,
         wave::{self, Wave},
     },
@@ -85,6 +85,11 @@ impl Case<'_> {
             .message_received_at
             .unwrap_or(self.seed.created_at);
         let query = query_of(&self.print, since - BEFORE_SEED);
+        let left_out = excluded(self.app).await?;
+        let (left_out, mailboxes): (Vec<_>, Vec<_>) = mailboxes
+            .iter()
+            .cloned()
+            .partition(|mailbox| left_out.contains(mailbox));
         let Wave {
             hits,
             searched,
@@ -92,12 +97,14 @@ impl Case<'_> {
             wait,
             refused,
             ..
-        } = wave::search(self.app, mailboxes, &query).await;
+        } = wave::search(self.app, &mailboxes, &query).await;
         let mut look = Look {
             searched,
             wait,
             ..Look::default()
         };
+        // Nothing is owed to them.
+        look.searched.extend(left_out);
         if let Some(refused) = refused {
             tracing::warn!(remediation = %self.watch.remediation, refused, "a watch waits for an administrator");
             look.wait = look.wait.max(Some(AFTER_REFUSAL));

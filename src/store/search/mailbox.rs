@@ -710,6 +710,7 @@ impl Scope<'_, DatabaseTransaction> {
                 .col_expr(C::State, Expr::value(MailboxState::Searched.as_str()))
                 .col_expr(C::SearchedAt, Expr::value(millis(now)))
                 .filter(self.one_of(id, chunk))
+                .filter(C::State.ne(MailboxState::Excluded.as_str()))
                 .exec(self.conn)
                 .await?;
             // Why it was not searched before is over; what was left out of it is not.
@@ -754,11 +755,19 @@ impl Scope<'_, DatabaseTransaction> {
             for chunk in mailboxes.chunks(CHUNK) {
                 entity::Entity::update_many()
                     .col_expr(C::State, Expr::value(state.as_str()))
-                    .col_expr(C::Reason, Expr::value(reason))
-                    .col_expr(C::Cause, Expr::value(cause))
                     .col_expr(C::Attempts, Expr::value(attempts))
                     .col_expr(C::RunAfter, Expr::value(again.unwrap_or_default()))
                     .filter(self.one_of(id, chunk))
+                    .filter(C::State.ne(MailboxState::Excluded.as_str()))
+                    .exec(self.conn)
+                    .await?;
+                // What was left out of it for good is not forgotten for an outage.
+                entity::Entity::update_many()
+                    .col_expr(C::Reason, Expr::value(reason))
+                    .col_expr(C::Cause, Expr::value(cause))
+                    .filter(self.one_of(id, chunk))
+                    .filter(C::State.ne(MailboxState::Excluded.as_str()))
+                    .filter(C::Cause.is_null().or(C::Cause.is_not_in(PARTLY)))
                     .exec(self.conn)
                     .await?;
             }
@@ -825,6 +834,7 @@ impl Scope<'_, DatabaseTransaction> {
                     )
                     .filter(self.one_of(id, chunk))
                     .filter(C::Follow.eq(Errand::No.as_str()))
+                    .filter(C::State.ne(MailboxState::Excluded.as_str()))
                     .exec(self.conn)
                     .await?;
             }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     domain::{CampaignId, SubmissionId},
     http::{
-        Problem, State,
+        Code, Problem, State,
         api::{
             Asked,
             analyst::{By, SetVerdicts},
@@ -15,7 +15,7 @@ use crate::{
         body,
         problem::Document,
     },
-    triage::grouping::{self, Order},
+    triage::grouping::{self, GroupingError, Order},
 };
 
 /// Why one is taken out.
@@ -42,7 +42,7 @@ pub(in crate::http) struct RemoveRequest {
     request_body = RemoveRequest,
     responses(
         (status = 202, description = "Done; `id` is the new case", body = Asked),
-        (status = 404, description = "There is none", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "There is none, or it belongs to another campaign", body = Document, content_type = "application/problem+json"),
         (status = 409, description = "A search or a pull is under way for what would move", body = Document, content_type = "application/problem+json"),
         (status = 422, description = "A field cannot be used, or it is the seed of the case", body = Document, content_type = "application/problem+json"),
     )
@@ -62,6 +62,12 @@ pub(in crate::http) async fn remove(
         actor: &actor,
         reason: &wanted.reason,
     };
-    let own = grouping::remove(&state.app, id, submission, order).await?;
+    let own = match grouping::remove(&state.app, id, submission, order).await {
+        // the path names what is not there: a child of another parent
+        Err(error @ GroupingError::NotMember(_)) => {
+            return Err(Problem::new(Code::NotFound).detail(error.to_string()));
+        }
+        done => done?,
+    };
     Ok(HttpResponse::Accepted().json(Asked::of(&state, "campaigns", own)))
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
+    auth::Scope,
     domain::{CampaignId, MessageQuery},
     http::{
         Code, Problem, State,
@@ -35,7 +36,7 @@ pub(in crate::http) struct DryRunRequest {
     query: Option<String>,
 }
 
-/// Show what a pull would find (scope `pulls:read`)
+/// Show what a pull would find (scope `pulls:read`; with a message or a query `raw:read` too)
 ///
 /// Everything up to the verified list of copies; nothing is moved, by the type of what the
 /// work is given. `202` names the search to look up.
@@ -80,6 +81,13 @@ pub(in crate::http) async fn create(
             ));
         }
     };
+    if !matches!(of, DryRunOf::Campaign(_)) {
+        // It reads in everybody's mail, confirmed attack or not.
+        if by.analyst.require(Scope::RawRead).is_err() {
+            let needs = "a message or a query needs the scope raw:read as well";
+            return Err(Problem::new(Code::InsufficientScope).detail(needs));
+        }
+    }
     let id = begin(&state.app, of, &by.actor()).await?;
     state.wake.notify();
     Ok(HttpResponse::Accepted().json(Asked::of(&state, "searches", id)))

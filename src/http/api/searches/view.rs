@@ -78,6 +78,8 @@ pub(in crate::http) struct SearchDetail {
     calls: CallsMade,
     /// Addresses outside that the message was sent on to.
     exposed: Vec<String>,
+    /// Why it may have missed something.
+    doubts: Vec<String>,
     /// What else is to be known.
     remarks: Vec<String>,
 }
@@ -90,6 +92,7 @@ impl SearchDetail {
             progress,
             calls: search.progress.made,
             exposed: search.progress.exposed,
+            doubts: search.progress.doubts,
             remarks: search.progress.remarks,
         }
     }

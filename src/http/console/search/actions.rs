@@ -43,6 +43,8 @@ pub(in super::super) async fn begin_one(
             ));
         }
     };
+    // It reads in everybody's mail, confirmed attack or not.
+    signed.require(Scope::RawRead)?;
     begun(&state, &signed, of).await
 }
 

@@ -148,6 +148,9 @@ fn notes(search: &Search) -> Vec<Note> {
             ),
         );
     }
+    for doubt in &search.progress.doubts {
+        note("In doubt", doubt);
+    }
     for remark in &search.progress.remarks {
         note("Note", remark);
     }

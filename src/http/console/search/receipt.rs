@@ -107,6 +107,13 @@ fn facts(receipt: &Value) -> Vec<Fact> {
             });
         }
     }
+    let doubts = receipt.get("doubts").and_then(Value::as_array);
+    for doubt in doubts.into_iter().flatten().filter_map(Value::as_str) {
+        facts.push(Fact {
+            label: "In doubt",
+            value: Plain::line(doubt, 300),
+        });
+    }
     facts
 }
 
