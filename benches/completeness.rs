@@ -39,6 +39,9 @@ fn main() {
     let mut failed = Vec::new();
     for seed in from..from + seeds {
         let outcome = runtime.block_on(Trial::of_seed(seed).run());
+        for missed in &outcome.missed {
+            println!("seed {seed}: a variant was not found, {missed}");
+        }
         if !outcome.flawless() {
             println!("seed {seed}: {}", outcome.failures.join("; "));
             failed.push(seed);

@@ -43,6 +43,8 @@ pub struct Outcome {
     pub copies: (usize, usize),
     pub forwards: (usize, usize),
     pub variants: (usize, usize),
+    /// Variants that were not found, and what was found out about each.
+    pub missed: Vec<String>,
     pub named: (usize, usize),
     pub exposed: (usize, usize),
     pub decoys: usize,
@@ -68,6 +70,7 @@ impl Outcome {
         sum(&mut self.copies, other.copies);
         sum(&mut self.forwards, other.forwards);
         sum(&mut self.variants, other.variants);
+        self.missed.extend(other.missed);
         sum(&mut self.named, other.named);
         sum(&mut self.exposed, other.exposed);
         self.decoys += other.decoys;
@@ -334,6 +337,14 @@ async fn compare(app: &App, sim: &Sim) -> Outcome {
         };
         slot.1 += 1;
         slot.0 += usize::from(counted);
+        if !counted && variant {
+            outcome.missed.push(format!(
+                "{} of {}: {:?}",
+                copy.message_id,
+                copy.mailbox,
+                pull.map(|p| &p.matched_by)
+            ));
+        }
         if !counted && !variant {
             outcome.failures.push(format!(
                 "{:?} at depth {} in {} was missed ({:?})",

@@ -21,6 +21,8 @@ use crate::{
     store::{PageRequest, search::Search},
 };
 
+/// The exit code where something was not reached, or is in doubt.
+const INCOMPLETE: u8 = 3;
 /// How often the progress is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 /// Copies that are printed.
@@ -34,7 +36,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE.eml")]
     from: Option<PathBuf>,
     /// What fits any part of a query: from:A@B subject:"TEXT" link:HOST
-    /// attachment:NAME id:MESSAGE-ID after:2026-11-01 before:2026-11-20
+    /// attachment:NAME id:MESSAGE-ID; after:2026-11-01 before:2026-11-20 narrow it
     #[arg(long)]
     query: Option<String>,
     /// Only the plan and its cost: no mailbox is asked
@@ -92,7 +94,16 @@ pub async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     } else {
         tell(&app, &search, options.plan).await?;
     }
-    Ok(ExitCode::SUCCESS)
+    if options.plan {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let receipt = receipt::of(&app, id).await?;
+    let complete = receipt::check(&receipt, None).is_ok_and(|told| told.complete);
+    Ok(if complete {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(INCOMPLETE)
+    })
 }
 
 /// The list of mailboxes, where it was never read.
@@ -240,9 +251,18 @@ async fn tell(app: &App, search: &Search, only_plan: bool) -> anyhow::Result<()>
         say!("\n{title}: {}", found.items.len());
         for hit in &found.items {
             let sighting = &hit.sighting;
+            let received = sighting
+                .received
+                .map(|at| at.format("%Y-%m-%d %H:%M").to_string());
             say!(
-                "  {}  {}  {}",
+                "  {}  {}  {}  {}  {}",
                 hit.locator.mailbox.address,
+                received.as_deref().unwrap_or("-"),
+                if sighting.place.read {
+                    "read"
+                } else {
+                    "unread"
+                },
                 sighting.way,
                 shown(&sighting.reasons.join("; "))
             );
@@ -251,6 +271,7 @@ async fn tell(app: &App, search: &Search, only_plan: bool) -> anyhow::Result<()>
             say!("  and more: --json lists all");
         }
     }
+    say!("\nsearch {}", search.id);
     for address in &search.progress.exposed {
         say!("left the organisation: {}", shown(address));
     }

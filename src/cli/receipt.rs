@@ -31,8 +31,8 @@ pub struct VerifyOptions {
     /// The receipt, as the API or the console gave it
     #[arg(value_name = "FILE")]
     receipt: PathBuf,
-    /// The public key it must be signed with, base64, as `unhook receipt show` and
-    /// `unhook doctor` name it. Without it only the key inside the receipt is used,
+    /// The public key it must be signed with, base64, as `unhook receipt show`
+    /// gives it with every receipt. Without it only the key inside the receipt is used,
     /// and its name is printed
     #[arg(long, value_name = "BASE64")]
     key: Option<String>,

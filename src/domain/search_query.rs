@@ -34,6 +34,12 @@ pub enum QueryError {
     /// It names nothing to look for.
     #[error("the query names nothing to look for")]
     Empty,
+    /// It names days alone.
+    #[error("days alone are too wide: name an id, a sender, a subject, a link or a file too")]
+    DaysAlone,
+    /// It ends before it begins, or begins tomorrow.
+    #[error("{0}")]
+    Window(&'static str),
 }
 
 impl MessageQuery {
@@ -52,7 +58,17 @@ impl MessageQuery {
             query.take(&part)?;
         }
         if query.is_empty() {
-            return Err(QueryError::Empty);
+            return Err(if text.trim().is_empty() {
+                QueryError::Empty
+            } else {
+                QueryError::DaysAlone
+            });
+        }
+        if query.after > now {
+            return Err(QueryError::Window("after: lies in the future"));
+        }
+        if query.before.is_some_and(|before| before <= query.after) {
+            return Err(QueryError::Window("before: is not later than after:"));
         }
         let most = [
             query.message_ids.len(),
@@ -78,20 +94,60 @@ impl MessageQuery {
             "id" => self
                 .message_ids
                 .push(value.trim_matches(['<', '>']).to_owned()),
-            "from" => self.senders.push(
-                value
-                    .parse::<MailboxAddress>()
-                    .map_err(|_| QueryError::Value(format!("from: {value:?} is no address")))?,
-            ),
-            "subject" => self.subjects.push(value.to_owned()),
-            "link" => self.phrases.push(value.to_owned()),
-            "attachment" => self.attachments.push(value.to_owned()),
+            "from" => self
+                .senders
+                .push(address(value).parse::<MailboxAddress>().map_err(|_| {
+                    QueryError::Value(format!(
+                        "from: {value:?} is no address; a domain alone is looked for by link:"
+                    ))
+                })?),
+            "subject" => self.subjects.push(telling(kind, value)?),
+            "link" => self.phrases.push(telling(kind, &host(value))?),
+            "attachment" => self.attachments.push(telling(kind, value)?),
             "after" => self.after = day(value)?,
             "before" => self.before = Some(day(value)?),
             _ => return Err(unknown()),
         }
         Ok(())
     }
+}
+
+/// An address as reports show it: made harmless, or with a name before it.
+fn address(value: &str) -> String {
+    let inside = value.rsplit_once('<').map_or(value, |(_, inside)| inside);
+    let inside = inside.trim_end_matches('>');
+    inside.replace("[@]", "@").replace("[.]", ".")
+}
+
+/// The host of a link, whatever form it was pasted in (`hxxps[:]//evil[.]example/x`):
+/// its path differs from copy to copy. What is no link stays as it is.
+fn host(value: &str) -> String {
+    let plain = value
+        .replace("[.]", ".")
+        .replace("(.)", ".")
+        .replace("[:]", ":");
+    let Some((scheme, rest)) = plain.split_once("://") else {
+        return plain;
+    };
+    if !["http", "https", "hxxp", "hxxps", "ftp"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+    {
+        return plain;
+    }
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, h)| h);
+    host.split(':').next().unwrap_or(host).to_owned()
+}
+
+/// A value that a platform can look for.
+fn telling(kind: &str, value: &str) -> Result<String, QueryError> {
+    if value.chars().filter(|c| c.is_alphanumeric()).count() < 3 {
+        return Err(QueryError::Value(format!(
+            "{kind}: {value:?} is too short to look for: at least three letters or digits, no wildcards"
+        )));
+    }
+    Ok(value.to_owned())
 }
 
 fn day(value: &str) -> Result<DateTime<Utc>, QueryError> {
@@ -157,17 +213,43 @@ mod tests {
     }
 
     #[test]
+    fn what_is_pasted_from_a_report_is_looked_for_as_it_was() {
+        for link in [
+            "login.evil.example",
+            "login[.]evil[.]example",
+            "https://login.evil.example/x?y",
+            "hxxps[:]//user@login[.]evil[.]example:8443/session",
+        ] {
+            let query = MessageQuery::typed(&format!("link:{link}"), now()).expect(link);
+            assert_eq!(query.phrases, ["login.evil.example"], "{link}");
+        }
+        for from in ["\"Ann <a@b.example>\"", "a[@]b[.]example"] {
+            let query = MessageQuery::typed(&format!("from:{from}"), now()).expect(from);
+            assert_eq!(query.senders, ["a@b.example".parse().expect("address")]);
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_is_said_and_nothing_is_guessed() {
         let error = |text: &str| MessageQuery::typed(text, now()).expect_err("refused");
         assert_eq!(error(""), QueryError::Empty);
-        assert_eq!(error("after:2026-11-01"), QueryError::Empty);
+        assert_eq!(error("after:2026-11-01"), QueryError::DaysAlone);
+        assert!(matches!(error("subject:ab"), QueryError::Value(_)));
+        assert!(matches!(
+            error("attachment:*.zip* link:*"),
+            QueryError::Value(_)
+        ));
+        for window in ["after:2026-12-01", "after:2026-11-10 before:2026-11-09"] {
+            let text = format!("subject:invoice {window}");
+            assert!(matches!(error(&text), QueryError::Window(_)), "{text}");
+        }
         assert_eq!(error("subject:\"open"), QueryError::Quote);
         assert!(matches!(error("everything"), QueryError::Kind(_)));
         assert!(matches!(error("in:anywhere"), QueryError::Kind(_)));
         assert!(matches!(error("from:nobody"), QueryError::Value(_)));
         assert!(matches!(error("from:"), QueryError::Value(_)));
         assert!(matches!(
-            error("subject:x after:soon"),
+            error("subject:invoice after:soon"),
             QueryError::Value(_)
         ));
         let many = "id:a@b ".repeat(21);

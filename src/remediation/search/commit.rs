@@ -22,7 +22,7 @@ use crate::{
         event::Event,
         job::NewJob,
         remediation::{Remediation, RemediationState},
-        search::{CallsMade, InScope, NewForward, Ranked, Search, Unanswered},
+        search::{CallsMade, Hit, InScope, NewForward, Ranked, Search, Unanswered},
     },
 };
 
@@ -54,6 +54,13 @@ pub(super) struct Change {
     pub(super) postponed: Vec<(MailboxRef, i32, DateTime<Utc>)>,
     /// Mailboxes whose sent mail is given up.
     pub(super) unread: Vec<MailboxRef>,
+}
+
+/// Messages that no step before has met: two ways may lead to one.
+#[derive(Default)]
+struct New {
+    found: u64,
+    decoys: u64,
 }
 
 impl Run<'_> {
@@ -167,7 +174,10 @@ impl Run<'_> {
             return Ok(());
         };
         let rows = tx.of(app.tenant);
-        rows.insert_new_pulls(&finds.pulls).await?;
+        let mut new = New {
+            found: rows.insert_new_pulls(&finds.pulls).await?,
+            ..New::default()
+        };
         if let Some(campaign) = self.search.campaign.filter(|_| !self.dry()) {
             let open = rows.unverified_elsewhere(campaign, &finds.pulls).await?;
             wave.postpone(&open);
@@ -178,14 +188,15 @@ impl Run<'_> {
         } else {
             usize::try_from(room).unwrap_or(0)
         };
-        rows.keep_hits(
-            id,
-            finds
-                .hits
-                .get(..keep.min(finds.hits.len()))
-                .unwrap_or_default(),
-        )
-        .await?;
+        let kept = finds.hits.get(..keep.min(finds.hits.len()));
+        let kept = kept.unwrap_or_default();
+        let (near, found): (Vec<Hit>, Vec<Hit>) = kept
+            .iter()
+            .cloned()
+            .partition(|hit| hit.sighting.outcome == HitOutcome::Decoy);
+        new.found += rows.keep_hits(id, &found).await?;
+        new.decoys = rows.keep_hits(id, &near).await?;
+        new.decoys += (finds.hits.len() - kept.len()) as u64;
         rows.mark_searched(id, &wave.searched, now).await?;
         let missed = unanswered(&wave, asked, now);
         rows.mark_unanswered(id, &missed).await?;
@@ -200,7 +211,7 @@ impl Run<'_> {
             .await?;
         self.count_beyond(&finds.holders);
         self.apply(&rows, &change, now).await?;
-        self.count(&wave, &finds, &change);
+        self.count(&wave, &finds, &change, &new);
         self.search.paused_reason.clone_from(&wave.refused);
         let entry = told(step, asked, &wave, &finds, &change);
         rows.enter(&mut self.search, &entry, now).await?;
@@ -263,16 +274,11 @@ impl Run<'_> {
         rows.mark_variants(id, &change.varied, Errand::Done).await
     }
 
-    fn count(&mut self, wave: &Wave, finds: &Finds, change: &Change) {
+    fn count(&mut self, wave: &Wave, finds: &Finds, change: &Change, new: &New) {
         let progress = &mut self.search.progress;
         progress.made.add(&wave.counts);
-        progress.found += finds.found;
-        let decoys = finds
-            .hits
-            .iter()
-            .filter(|hit| hit.sighting.outcome == HitOutcome::Decoy)
-            .count() as u64;
-        progress.decoys += decoys;
+        progress.found += new.found;
+        progress.decoys += new.decoys;
         progress.looked_at += finds.hits.len() as u64 + finds.pulls.len() as u64;
         for (list, more) in [
             (&mut progress.remarks, &change.remarks),

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::{Run, target::IDS};
 use crate::{
@@ -343,6 +343,14 @@ impl Run<'_> {
             part("subject holds", query.subjects.clone());
             part("link host or text", query.phrases.clone());
             part("attached file", query.attachments.clone());
+            let until = query.before.map_or_else(
+                || "now".to_owned(),
+                |before| before.to_rfc3339_opts(SecondsFormat::Secs, true),
+            );
+            words.push(format!(
+                "any of these, received from {} to {until}",
+                query.after.to_rfc3339_opts(SecondsFormat::Secs, true)
+            ));
             return words;
         }
         let print = self.target.print.as_ref();
@@ -355,6 +363,9 @@ impl Run<'_> {
         let hosts = self.target.hosts();
         if !hosts.is_empty() {
             words.push(format!("links to {}", hosts.join(", ")));
+        }
+        if let Some(first) = self.target.words.first() {
+            words.push(format!("words of its own, such as \"{first}\""));
         }
         words
     }

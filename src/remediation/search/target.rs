@@ -23,6 +23,9 @@ const FILES: usize = 5;
 /// Hosts looked for, so that a message full of links does not become a query of
 /// hundreds.
 const HOSTS: usize = 5;
+/// Words in a row that are looked for, and of how many sentences.
+const RUN: usize = 6;
+const SENTENCES: usize = 4;
 /// Message-IDs in one query.
 pub(super) const IDS: usize = 15;
 
@@ -43,6 +46,10 @@ pub struct Target {
     /// sender, template and links with it without being the same attack.
     #[serde(default)]
     pub list: bool,
+    /// Runs of words of the seed's own text, by which a variant is found that has
+    /// changed its sender, its subject and its host.
+    #[serde(default)]
+    pub words: Vec<String>,
     /// Domains of the organisation: everybody's mail links to them.
     #[serde(skip)]
     pub own: Vec<String>,
@@ -74,6 +81,7 @@ impl Target {
                 .collect(),
             query: None,
             list: parsed.list.id || parsed.list.unsubscribe,
+            words: telling_words(parsed.visible_text()),
             own: Vec::new(),
         }
     }
@@ -88,6 +96,7 @@ impl Target {
             files: Vec::new(),
             query: Some(query),
             list: false,
+            words: Vec::new(),
             own: Vec::new(),
         }
     }
@@ -115,6 +124,7 @@ impl Target {
                 files: Vec::new(),
                 query: None,
                 list: false,
+                words: Vec::new(),
                 own: Vec::new(),
             },
         };
@@ -215,7 +225,7 @@ impl Target {
             ..window.clone()
         };
         let what = MessageQuery {
-            phrases: self.hosts(),
+            phrases: self.hosts().into_iter().chain(self.words.clone()).collect(),
             attachments: self.files.clone(),
             ..window
         };
@@ -245,6 +255,32 @@ fn steady(subject: &str) -> Option<String> {
     (best.chars().filter(|c| c.is_alphanumeric()).count() >= SUBJECT).then_some(best)
 }
 
+/// Words that are long enough together to be nobody else's, of the longest sentences:
+/// some of them stay when a text is reworded. No digits, which change from copy to copy.
+fn telling_words(text: &str) -> Vec<String> {
+    let plain = |word: &&str| !word.is_empty() && word.chars().all(char::is_alphabetic);
+    let mut sentences: Vec<Vec<&str>> = text
+        .split(['.', '!', '?', ';', ':', '\n'])
+        .map(|sentence| sentence.split_whitespace().collect::<Vec<_>>())
+        .filter(|words| words.len() >= RUN)
+        .collect();
+    sentences.sort_by_key(|words| std::cmp::Reverse(words.len()));
+    let mut found = Vec::new();
+    for words in sentences {
+        let run = words
+            .windows(RUN)
+            .find(|run| run.iter().all(plain))
+            .map(|run| run.join(" "));
+        if let Some(run) = run.filter(|run| run.len() >= 24 && !found.contains(run)) {
+            found.push(run);
+        }
+        if found.len() == SENTENCES {
+            break;
+        }
+    }
+    found
+}
+
 /// To and Cc as mailbox addresses; what is none is left out.
 pub(super) fn addresses_of(parsed: &ParsedMessage) -> Vec<MailboxAddress> {
     let mut found: Vec<MailboxAddress> = parsed
@@ -261,6 +297,17 @@ pub(super) fn addresses_of(parsed: &ParsedMessage) -> Vec<MailboxAddress> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_sentences_give_words_to_look_for() {
+        let text = "Dear Ann,\nyour mailbox is full. Messages that people outside write to \
+            you are held back for now! Order 4711 came 12 times to 3 of 7 doors.";
+        assert_eq!(
+            telling_words(text),
+            ["Messages that people outside write to"]
+        );
+        assert!(telling_words("short words only, nothing else").is_empty());
+    }
 
     #[test]
     fn the_steady_part_of_a_subject_is_looked_for() {

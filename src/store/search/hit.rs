@@ -135,11 +135,13 @@ impl<C2: ConnectionTrait> Scope<'_, C2> {
 }
 
 impl Scope<'_, DatabaseTransaction> {
-    /// Keeps what was looked at; the same message seen again is overwritten.
+    /// Keeps what was looked at, each message as it was first met; gives how many are
+    /// new.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn keep_hits(&self, id: SearchId, hits: &[Hit]) -> Result<(), StoreError> {
+    pub async fn keep_hits(&self, id: SearchId, hits: &[Hit]) -> Result<u64, StoreError> {
+        let mut new = 0;
         for chunk in hits.chunks(200) {
             let rows = chunk
                 .iter()
@@ -157,15 +159,15 @@ impl Scope<'_, DatabaseTransaction> {
                     })
                 })
                 .collect::<Result<Vec<_>, StoreError>>()?;
-            entity::Entity::insert_many(rows)
+            new += entity::Entity::insert_many(rows)
                 .on_conflict(
                     OnConflict::columns([C::SearchId, C::Provider, C::MailboxKey, C::Message])
-                        .update_columns([C::Outcome, C::Sighting])
+                        .do_nothing()
                         .to_owned(),
                 )
                 .exec_without_returning(self.conn)
                 .await?;
         }
-        Ok(())
+        Ok(new)
     }
 }
