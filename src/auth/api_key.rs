@@ -35,6 +35,8 @@ pub enum Scope {
     PullsRead,
     /// Pull and restore.
     PullsWrite,
+    /// Approve large pulls of others, and let go on what was stopped.
+    PullsApprove,
     /// See how groups of people report.
     StatisticsRead,
     /// Everything, keys and settings included.
@@ -44,19 +46,20 @@ pub enum Scope {
 /// A word that is no scope.
 #[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "not one of: reports:read, submissions:read, raw:read, verdicts:write, pulls:read, pulls:write, statistics:read, admin"
+    "not one of: reports:read, submissions:read, raw:read, verdicts:write, pulls:read, pulls:write, pulls:approve, statistics:read, admin"
 )]
 pub struct ScopeError;
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ReportsRead,
         Self::SubmissionsRead,
         Self::RawRead,
         Self::VerdictsWrite,
         Self::PullsRead,
         Self::PullsWrite,
+        Self::PullsApprove,
         Self::StatisticsRead,
         Self::Admin,
     ];
@@ -71,12 +74,13 @@ impl Scope {
             Self::VerdictsWrite => "verdicts:write",
             Self::PullsRead => "pulls:read",
             Self::PullsWrite => "pulls:write",
+            Self::PullsApprove => "pulls:approve",
             Self::StatisticsRead => "statistics:read",
             Self::Admin => "admin",
         }
     }
 
-    const fn bit(self) -> u8 {
+    const fn bit(self) -> u16 {
         1 << (self as u8)
     }
 }
@@ -100,7 +104,7 @@ impl FromStr for Scope {
 
 /// A set of scopes; in rows as words between single spaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub struct Scopes(u8);
+pub struct Scopes(u16);
 
 impl Scopes {
     /// Whether `scope` is granted; `admin` grants all.

@@ -37,7 +37,8 @@ pub(super) struct Create {
     #[arg(long)]
     name: String,
     /// What it may do, separated by commas: reports:read, submissions:read,
-    /// raw:read, verdicts:write, pulls:read, pulls:write, admin (everything)
+    /// raw:read, verdicts:write, pulls:read, pulls:write, pulls:approve, statistics:read,
+    /// admin (everything)
     #[arg(long, value_delimiter = ',', required = true)]
     scopes: Vec<Scope>,
     /// Days until it ends, 1 to 730

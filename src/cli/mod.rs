@@ -32,6 +32,7 @@ mod migrate;
 mod model;
 mod openapi;
 mod policy;
+mod pulls;
 mod receipt;
 mod serve;
 #[cfg(feature = "sim")]
@@ -95,6 +96,9 @@ enum Command {
     /// Import who clicked the links of a campaign
     #[command(subcommand)]
     Clicks(clicks::Command),
+    /// Stop all pulls, let them go on, and see what waits
+    #[command(subcommand)]
+    Pulls(pulls::Command),
     /// Prove a judgement
     #[command(subcommand)]
     Verdict(verdict::Command),
@@ -180,6 +184,7 @@ impl Cli {
             Command::Hunt(options) => hunt::run(&options).await,
             Command::Receipt(command) => receipt::run(command).await,
             Command::Clicks(command) => clicks::run(command).await,
+            Command::Pulls(command) => pulls::run(command).await,
             Command::Verdict(command) => verdict::run(command).await,
             Command::Model(command) => model::run(command).await,
             Command::DissectFiles => Ok(dissect_files()),

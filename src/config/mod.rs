@@ -17,6 +17,7 @@ pub mod lookups;
 pub mod notify;
 pub mod organisation;
 pub mod policy;
+pub mod pull;
 pub mod reporters;
 pub mod reputation;
 pub mod search;
@@ -57,6 +58,8 @@ pub struct Config {
     pub policy: policy::Policy,
     /// Where copies are looked for.
     pub search: search::SearchScope,
+    /// How much may be moved, in which stages, and by whom.
+    pub pull: pull::PullLimits,
     /// How the files of a message are taken apart.
     pub files: files::Files,
     /// Whether SPF, DKIM, DMARC and ARC are checked here too.
@@ -121,6 +124,7 @@ impl Config {
         self.reporters.validate()?;
         self.policy.validate()?;
         self.search.validate()?;
+        self.pull.validate()?;
         self.files.validate()?;
         self.authentication.validate()?;
         self.lookups.validate()?;

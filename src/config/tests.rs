@@ -235,17 +235,17 @@ fn secrets_come_from_files_and_never_show() {
     let folder = tempfile::tempdir().expect("folder");
     let url = folder.path().join("url");
     let password = folder.path().join("password");
-    std::fs::write(&url, "postgres://u:canary-one@h/n\n").expect("write");
-    std::fs::write(&password, "canary-two\n").expect("write");
+    std::fs::write(&url, "postgres://u:sesame-one@h/n\n").expect("write");
+    std::fs::write(&password, "sesame-two\n").expect("write");
     let text = format!(
         "[database]\nurl_file = {url:?}\n[notify.smtp]\nhost = 'localhost'\nusername = 'u'\npassword_file = {password:?}"
     );
     let config = Config::parse(&text).expect("config");
     assert_eq!(
         config.database.url.expose_secret(),
-        "postgres://u:canary-one@h/n"
+        "postgres://u:sesame-one@h/n"
     );
-    assert!(!format!("{config:?}").contains("canary"));
+    assert!(!format!("{config:?}").contains("sesame"));
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub struct Instance {
     pub url: String,
     /// A key for console and API.
     pub api_key: String,
+    /// The key of the person who approves what is too large for one.
+    pub second_key: String,
     running: Running,
     folder: Folder,
 }
@@ -63,12 +65,19 @@ impl Instance {
         };
         let config = Config::parse(&settings(sim, listen, &folder.0)?)?;
         let app = start::build_app(config, clock, None).await?;
-        let api_key = make_key(&app).await?;
+        let api_key = make_key(&app, "demo", &[Scope::Admin]).await?;
+        let second_key = make_key(
+            &app,
+            "demo's second person",
+            &[Scope::PullsRead, Scope::PullsApprove],
+        )
+        .await?;
         let running = start::start(app.clone()).await?;
         Ok(Self {
             url: running.url.clone(),
             app,
             api_key,
+            second_key,
             running,
             folder,
         })
@@ -141,6 +150,8 @@ pub fn settings(sim: &Sim, listen: SocketAddr, folder: &std::path::Path) -> anyh
             // the simulated mail server delivers at once
             "resend_after_seconds": 2,
         },
+        // nobody is there to object
+        "pull": { "automatic_wait_seconds": 0, "analyst_wait_seconds": 0 },
         "log": { "level": "warn" },
     });
     // A platform without a mailbox is not configured.
@@ -156,15 +167,20 @@ pub fn settings(sim: &Sim, listen: SocketAddr, folder: &std::path::Path) -> anyh
     Ok(toml::to_string(&value)?)
 }
 
-async fn make_key(app: &App) -> anyhow::Result<String> {
+async fn make_key(app: &App, name: &str, scopes: &[Scope]) -> anyhow::Result<String> {
     let now = app.clock.now();
     let made = api_key::generate(&mut rand::rng());
     let row = ApiKeyRow {
         id: crate::domain::ApiKeyId::new(now),
         tenant: app.tenant,
-        name: "demo".to_owned(),
+        name: name.to_owned(),
         hash: hex::encode(made.hash.as_bytes()),
-        scopes: Scope::Admin.to_string(),
+        scopes: scopes
+            .iter()
+            .copied()
+            .map(Scope::as_str)
+            .collect::<Vec<_>>()
+            .join(" "),
         created_at: now,
         expires_at: now + chrono::TimeDelta::days(1),
         revoked_at: None,

@@ -4,6 +4,7 @@
 //!
 //! The only room beside tests that may use `sim`.
 
+mod approve;
 mod click;
 mod instance;
 mod message;
@@ -76,6 +77,7 @@ pub async fn run(options: Options) -> anyhow::Result<Ending> {
         if !options.json {
             println!("\n  Console  {}/console", instance.url);
             println!("  API key  {}", instance.api_key);
+            println!("  Second   {} approves large pulls", instance.second_key);
             println!("  Ctrl-C ends the demo; its data is thrown away.");
         }
         start::stop_signal().await?;

@@ -56,13 +56,14 @@ impl Show {
 }
 
 /// The stages in the words of the receipt, by event kind.
-const STAGES: [(&str, &str); 8] = [
+const STAGES: [(&str, &str); 9] = [
     ("quarantined", "quarantined"),
     ("evidence_fetched", "evidence fetched"),
     ("evidence_missing", "evidence missing"),
     ("enriched", "enriched"),
     ("verdict", "verdict"),
     ("search_started", "search started"),
+    ("stage_begun", "next stage"),
     ("checked", "checked"),
     ("thanked", "thanked"),
 ];
@@ -166,6 +167,12 @@ async fn look(
             }
         }
     }
+    if rows.count_open_approvals().await? > 0 {
+        let (url, key) = (&instance.url, &instance.second_key);
+        if let Err(error) = super::approve::approve(show, url, key).await {
+            tracing::warn!(%error, "nobody could approve");
+        }
+    }
     if closed {
         for submission in submissions {
             tell(show, instance, (Some(submission), None), true, seen).await?;
@@ -242,6 +249,7 @@ fn words(kind: &str, detail: &serde_json::Value, reporters: &HashMap<String, Str
             number("recipients"),
             number("lists")
         ),
+        "stage_begun" => format!("{} copies moved, and nobody objected", number("moved")),
         "checked" => "every copy is where it should be".to_owned(),
         "thanked" => {
             let text = |name: &str| detail.get(name).and_then(serde_json::Value::as_str);

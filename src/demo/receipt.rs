@@ -27,6 +27,8 @@ pub struct Console {
     pub url: String,
     /// The API key made for this run.
     pub key: String,
+    /// The key of the second person, who approves large pulls.
+    pub second: String,
 }
 
 /// The receipt of one demo.
@@ -172,6 +174,7 @@ impl Receipt {
             console: Console {
                 url: format!("{}/console", instance.url),
                 key: instance.api_key.clone(),
+                second: instance.second_key.clone(),
             },
             ok: false,
         }

@@ -52,6 +52,8 @@ pub mod kinds {
         InForce = "frc";
         /// One search of the mailboxes.
         Search = "sch";
+        /// A request for a second person's approval.
+        Approval = "apr";
     }
 }
 
@@ -87,6 +89,8 @@ pub type AssessmentId = Id<kinds::Assessment>;
 pub type InForceId = Id<kinds::InForce>;
 /// `sch_…`
 pub type SearchId = Id<kinds::Search>;
+/// `apr_…`
+pub type ApprovalId = Id<kinds::Approval>;
 
 /// Why a string is not an identifier of the wanted kind.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]

@@ -14,13 +14,15 @@ mod report;
 pub mod reputation;
 mod search;
 mod search_query;
+mod stage;
 mod verdict;
 
 pub use address::{AddressError, MailboxAddress};
 pub use answer::{AskedKind, OWN_LIST, Reputation, SourceAnswer};
 pub use ids::{
-    ApiKeyId, AssessmentId, CampaignId, EgressId, EventId, Id, IdError, IdKind, InForceId, JobId,
-    LetterId, PullId, RemediationId, ReportId, SearchId, SubmissionId, TenantId, kinds,
+    ApiKeyId, ApprovalId, AssessmentId, CampaignId, EgressId, EventId, Id, IdError, IdKind,
+    InForceId, JobId, LetterId, PullId, RemediationId, ReportId, SearchId, SubmissionId, TenantId,
+    kinds,
 };
 pub use pull::{Desired, Effect, Observed, Place, PullRole, PullSnapshot, Standing, next_effect};
 pub use query::{Locator, LocatorError, MailboxRef, MessageQuery, Provider};
@@ -30,4 +32,7 @@ pub use search::{
     PlannedWay, SearchKind, SearchState, Sighting, Way,
 };
 pub use search_query::QueryError;
+pub use stage::{
+    Admission, ApprovalState, Footing, Hold, Progress, Stage, StageLimits, StopScope, covered,
+};
 pub use verdict::{Action, Assessment, Deed, Kind, Signal, Verdict, VerdictSource};

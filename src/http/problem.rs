@@ -16,7 +16,7 @@ use crate::strict_json::StrictJsonError;
 use crate::{
     intake::IntakeError,
     policy::force::ForceError,
-    remediation::{dry_run::DryRunError, receipt::ShowError},
+    remediation::{approve::ApprovalError, dry_run::DryRunError, receipt::ShowError},
     store::StoreError,
     triage::{
         clicks::ClickError, grouping::GroupingError, indicators::IndicatorError,
@@ -72,6 +72,8 @@ codes! {
     InvalidToken = "invalid_token", 401, "A valid credential is needed";
     /// The credential is good, and not for this.
     InsufficientScope = "insufficient_scope", 403, "Not allowed with this credential";
+    /// It takes somebody else than whoever asked.
+    SecondPerson = "second_person", 403, "It takes a second person";
     /// There is no such thing, or not for this caller.
     NotFound = "not_found", 404, "There is no such thing";
     /// The path is there, the method is not.
@@ -84,6 +86,10 @@ codes! {
     PolicyUntried = "policy_untried", 409, "The policy was not tried on the history";
     /// The evidence does not allow what was asked.
     EvidenceMissing = "evidence_missing", 409, "The evidence does not allow this";
+    /// What was read is not what stands there now.
+    Changed = "changed", 409, "It changed since it was read";
+    /// It waits for nothing of the kind.
+    NothingHeld = "nothing_held", 409, "There is nothing to answer";
     /// What would change is being searched or moved.
     UnderWay = "under_way", 409, "A search or a pull is under way";
     /// The body is larger than this server takes.
@@ -369,6 +375,20 @@ impl From<OverturnError> for Problem {
             }
             OverturnError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<ApprovalError> for Problem {
+    fn from(error: ApprovalError) -> Self {
+        let code = match error {
+            ApprovalError::Store(error) => return error.into(),
+            ApprovalError::NotFound => return Self::new(Code::NotFound),
+            ApprovalError::SamePerson => Code::SecondPerson,
+            ApprovalError::Changed { .. } => Code::Changed,
+            ApprovalError::Closed(_) | ApprovalError::NothingHeld(_) => Code::NothingHeld,
+            ApprovalError::Reason => Code::InvalidField,
+        };
+        Self::new(code).detail(error.to_string())
     }
 }
 

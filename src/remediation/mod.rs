@@ -6,8 +6,11 @@
 //! here deletes. Progress survives a crash at any point; an unknown outcome is
 //! looked up, never repeated blindly.
 
+pub mod approve;
+pub mod brake;
 mod close;
 pub mod dry_run;
+pub(crate) mod gate;
 mod pull;
 pub mod receipt;
 mod reconcile;
@@ -27,7 +30,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     app::App,
-    domain::{CampaignId, Desired, MailboxRef, MessageQuery, RemediationId, SearchId},
+    domain::{Desired, MailboxRef, MessageQuery, RemediationId, SearchId, Stage},
     jobs,
     message::{Fingerprint, is_common, registrable},
     store::{
@@ -37,16 +40,23 @@ use crate::{
     },
 };
 
-/// A new decision to pull a campaign.
+/// A new decision to pull a campaign, by an analyst or, with `None`, by no person.
 #[must_use]
-pub fn decided(campaign: CampaignId, decision_version: i32, now: DateTime<Utc>) -> Remediation {
+pub fn decided(campaign: &Campaign, by: Option<&str>, now: DateTime<Utc>) -> Remediation {
     Remediation {
         id: RemediationId::new(now),
-        campaign,
+        campaign: campaign.id,
         state: RemediationState::Searching,
-        decision_version,
+        decision_version: campaign.decision_version,
         created_at: now,
         closed_at: None,
+        decided_by: by.map(str::to_owned),
+        stage: Stage::Canary,
+        waits_until: None,
+        halted: None,
+        halted_at: None,
+        // what was objected to before was objected to another decision
+        heard_since: Some(now),
     }
 }
 
@@ -82,14 +92,27 @@ pub(crate) async fn restore_all(
     .await
 }
 
-/// Wants every copy of a campaign pulled, and has them searched (again). The
-/// campaign is held by the caller, or new.
+/// Wants every copy of a campaign pulled, and has them searched (again): decided by an
+/// analyst or, with `None`, by no person. The campaign is held by the caller, or new.
 pub(crate) async fn pull_all(
     rows: &Rows<'_>,
     campaign: &Campaign,
+    by: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let fresh = decided(campaign.id, campaign.decision_version, now);
+    decide(rows, campaign, by, now).await?;
+    rows.desire(campaign.id, Desired::Pulled, campaign.decision_version, now)
+        .await
+}
+
+/// The decision alone: what was put back copy by copy stays in place.
+async fn decide(
+    rows: &Rows<'_>,
+    campaign: &Campaign,
+    by: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let fresh = decided(campaign, by, now);
     let search = SearchId::new(now);
     let jobs = vec![jobs::search(search, now), jobs::pull(campaign.id, now)];
     rows.enqueue(jobs, now).await?;
@@ -102,9 +125,7 @@ pub(crate) async fn pull_all(
         None => fresh,
     };
     rows.save_remediation(&remediation).await?;
-    search::begin(rows, search, campaign, remediation.id, now).await?;
-    rows.desire(campaign.id, Desired::Pulled, campaign.decision_version, now)
-        .await
+    search::begin(rows, search, campaign, remediation.id, now).await
 }
 
 /// Has the copies of a campaign searched for once more under a decision that
@@ -124,12 +145,13 @@ pub(crate) async fn search_again(
         return Ok(());
     }
     let again = Remediation {
-        id: known.id,
-        created_at: known.created_at,
-        ..decided(campaign.id, campaign.decision_version, now)
+        state: RemediationState::Searching,
+        decision_version: campaign.decision_version,
+        closed_at: None,
+        ..known
     };
     rows.save_remediation(&again).await?;
-    search::begin(rows, search, campaign, known.id, now).await
+    search::begin(rows, search, campaign, again.id, now).await
 }
 
 /// Mailboxes that the configuration leaves out of every search and watch.

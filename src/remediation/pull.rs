@@ -1,22 +1,27 @@
 //! The pull step: takes the copies of a campaign that are not at rest, some at
-//! a time, until all are.
+//! a time and as many as may go, until all are.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::Reconciler;
+use super::{
+    Reconciler, Rest,
+    gate::{self, Onward},
+};
 use crate::{
     app::App,
-    domain::CampaignId,
+    domain::{Admission, CampaignId},
     jobs::{self, JobError, Work},
-    mailbox,
+    mailbox::{self, Counts},
     message::Fingerprint,
-    store::{event::Event, job::Lease},
+    store::{StoreError, event::Event, job::Lease, pull::Pull, staged::Due},
 };
 
-/// Copies taken in one round: three full provider batches of 20.
-const ROUND: u64 = 60;
+/// Copies taken in one round: twelve full provider batches of 20. What is asked of the
+/// provider in turn (look, folder, move) is waited for once a round; larger ones gain
+/// little, and a stop is heeded between two.
+const ROUND: u64 = 240;
 
 /// See the module.
 pub struct Pulling(pub Arc<App>);
@@ -47,43 +52,82 @@ impl Work for Pulling {
                 "its campaign has no fingerprint to verify copies by".into(),
             ));
         };
-        let due = rows.due_pulls(campaign, app.clock.now(), ROUND).await?;
+        let decided = rows.remediation_of(campaign).await?;
+        let due = due(app, campaign).await?;
         let reconciler = Reconciler {
             app,
             lease,
             seed: Some(&seed),
+            campaign: Some(campaign),
+            automatic: decided.is_none_or(|decided| decided.is_automatic()),
         };
         let (rest, counts) = mailbox::counted(reconciler.settle(due)).await;
-        let rest = rest?;
-
-        let now = app.clock.now();
-        let remediation = rows.remediation_of(campaign).await?;
-        let tx = app.store.begin().await?;
-        tx.hold(lease, app.lease_end(now)).await?;
-        let mut events = Vec::new();
-        for (kind, n) in [("pulled", rest.pulled), ("restored", rest.restored)] {
-            if n > 0 {
-                let detail = serde_json::json!({ "copies": n });
-                events.push(Event::new(kind, now).of(campaign).with(detail));
-            }
-        }
-        tx.of(app.tenant).record(events).await?;
-        // Jobs before searches, as everywhere: nobody waits in a circle.
-        let next = tx.of(app.tenant).next_pull_due(campaign).await?;
-        if let (None, Some(remediation)) = (next, remediation) {
-            let close = jobs::close(remediation.id, now);
-            tx.of(app.tenant).enqueue(vec![close], now).await?;
-        }
-        if counts.total() > 0 {
-            let rows = tx.of(app.tenant);
-            rows.add_calls(campaign, counts.total(), counts.units)
-                .await?;
-        }
-        match next {
-            Some(due) => tx.repeat_job(lease, due.max(now)).await?,
-            None => tx.finish_job(lease, now).await?,
-        }
-        tx.commit().await?;
-        Ok(())
+        finish(app, lease, campaign, rest?, &counts).await
     }
+}
+
+/// What is to be looked at in this round: what is never held back, and as many others as
+/// may be moved.
+async fn due(app: &App, campaign: CampaignId) -> Result<Vec<Pull>, StoreError> {
+    let rows = app.store.read(app.tenant);
+    let now = app.clock.now();
+    let mut due = rows.due_pulls(campaign, Due::Free, now, ROUND).await?;
+    let room = ROUND.saturating_sub(due.len() as u64);
+    if let Admission::UpTo(most) = gate::admission(app, campaign).await? {
+        let more = rows
+            .due_pulls(campaign, Due::Staged, now, room.min(most))
+            .await?;
+        due.extend(more);
+    }
+    Ok(due)
+}
+
+/// Says what the round came to, and when the next is.
+async fn finish(
+    app: &App,
+    lease: &Lease,
+    campaign: CampaignId,
+    rest: Rest,
+    counts: &Counts,
+) -> Result<(), JobError> {
+    let now = app.clock.now();
+    let tx = app.store.begin().await?;
+    tx.hold(lease, app.lease_end(now)).await?;
+    let rows = tx.of(app.tenant);
+    let mut events = Vec::new();
+    for (kind, n) in [("pulled", rest.pulled), ("restored", rest.restored)] {
+        if n > 0 {
+            let detail = serde_json::json!({ "copies": n });
+            events.push(Event::new(kind, now).of(campaign).with(detail));
+        }
+    }
+    rows.record(events).await?;
+    let free = rows.next_pull_due(campaign, Due::Free).await?;
+    let staged = rows.next_pull_due(campaign, Due::Staged).await?;
+    // Jobs before remediations before searches, as everywhere: nobody waits in a circle.
+    if free.is_none()
+        && staged.is_none()
+        && let Some(remediation) = rows.remediation_of(campaign).await?
+    {
+        let close = jobs::close(remediation.id, now);
+        rows.enqueue(vec![close], now).await?;
+    }
+    let staged = match staged {
+        Some(due) => match gate::advance(app, &rows, campaign, now).await? {
+            Onward::Now => Some(due.max(rest.not_before.unwrap_or(due))),
+            Onward::At(until) => Some(due.max(until)),
+            Onward::Idle => None,
+        },
+        None => None,
+    };
+    if counts.total() > 0 {
+        rows.add_calls(campaign, counts.total(), counts.units)
+            .await?;
+    }
+    match free.into_iter().chain(staged).min() {
+        Some(due) => tx.repeat_job(lease, due.max(now)).await?,
+        None => tx.finish_job(lease, now).await?,
+    }
+    tx.commit().await?;
+    Ok(())
 }

@@ -5,19 +5,22 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::search::{self, Read, Relation};
+use super::{
+    gate,
+    search::{self, Read, Relation},
+};
 use crate::{
     app::App,
     domain::{
-        Desired, Effect, HitOutcome, Locator, MailboxRef, Observed, Place, PullRole, Sighting,
-        Standing, Way, next_effect,
+        CampaignId, Desired, Effect, HitOutcome, Locator, MailboxRef, Observed, Place, PullRole,
+        Sighting, Standing, Way, next_effect,
     },
     mailbox::{
         CALL_LIMIT, Content, Disposition, MailProvider, MailboxError, QuarantineMove, RestoreMove,
         Seen,
     },
     message::{self, Fingerprint, Limits},
-    store::{StoreError, job::Lease, pull::Pull},
+    store::{Rows, StoreError, job::Lease, pull::Pull},
 };
 
 /// Failed attempts after which a copy is given up and shown as failed.
@@ -25,6 +28,8 @@ const MAX_ATTEMPTS: i32 = 12;
 /// The same where the provider gave no usable answer: a day of an outage, since
 /// the pause between two attempts grows to five minutes.
 const MAX_UNANSWERED: i32 = 300;
+/// When a reporter's own copy is looked at again that a stop holds back.
+const STOPPED: TimeDelta = TimeDelta::minutes(2);
 
 /// How a round ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,6 +40,8 @@ pub struct Rest {
     pub restored: usize,
     /// Copies that came to rest otherwise (gone, changed, failed).
     pub other: usize,
+    /// Before this time no more may be moved: a budget is used up.
+    pub not_before: Option<DateTime<Utc>>,
 }
 
 /// Brings copies to where they are wanted.
@@ -45,6 +52,11 @@ pub struct Reconciler<'a> {
     pub lease: &'a Lease,
     /// What the copies must be like; absent while a reporter's own copy is only held.
     pub seed: Option<&'a Fingerprint>,
+    /// The campaign whose decision is carried out, within its limits; absent while a
+    /// reporter's own copy is only held.
+    pub campaign: Option<CampaignId>,
+    /// Whether no person decided it: protected mailboxes and folders are left alone then.
+    pub automatic: bool,
 }
 
 /// A copy with what the look decided.
@@ -102,6 +114,7 @@ impl Reconciler<'_> {
         let looks = provider.inspect(&locators).await;
         let mut known = Vec::new();
         let (mut to_quarantine, mut to_restore) = (Vec::new(), Vec::new());
+        let mut kept = Vec::new();
         for (pull, look) in pulls.into_iter().zip(looks) {
             match look {
                 Err(error) => known.push(self.refused(pull, &error)),
@@ -118,7 +131,12 @@ impl Reconciler<'_> {
                         }
                     };
                     match decided.effect {
-                        Effect::Quarantine => to_quarantine.push(decided),
+                        Effect::Quarantine => {
+                            match gate::protected(self.app, &decided.pull, decided.from.as_ref()) {
+                                Some(why) if self.automatic => kept.push((decided.pull, why)),
+                                _ => to_quarantine.push(decided),
+                            }
+                        }
                         Effect::Restore => to_restore.push(decided),
                         Effect::Settled => {}
                         Effect::Record(observed) => {
@@ -129,8 +147,33 @@ impl Reconciler<'_> {
             }
         }
         self.record(known, rest).await?;
+        self.leave(kept, rest).await?;
         self.quarantine(provider, to_quarantine, rest).await?;
         self.restore(provider, to_restore, rest).await
+    }
+
+    /// Leaves copies in place until a person decides over them.
+    async fn leave(
+        &self,
+        kept: Vec<(Pull, &'static str)>,
+        rest: &mut Rest,
+    ) -> Result<(), StoreError> {
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let now = self.app.clock.now();
+        let tx = self.app.store.begin().await?;
+        tx.hold(self.lease, self.app.lease_end(now)).await?;
+        let rows = tx.of(self.app.tenant);
+        for (mut pull, why) in kept {
+            pull.observed = Observed::Found;
+            pull.matched_by = format!("{why}; {}", pull.matched_by);
+            rows.save_pull(&pull).await?;
+            rows.desire_one(pull.id, Desired::InPlace, now).await?;
+            rest.other += 1;
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     /// What a copy holds, attached messages included; `None` while a reporter's own
@@ -232,22 +275,28 @@ impl Reconciler<'_> {
             .collect();
         let quarantines = provider.quarantine_of(&mailboxes).await;
         let mut refused = Vec::new();
-        let mut intents = Vec::new();
+        let (mut intents, mut repeated) = (Vec::new(), Vec::new());
         for (decided, quarantine) in decided.into_iter().zip(quarantines) {
             match (quarantine, decided.from) {
                 (Ok(quarantine), Some(from)) => {
                     let mut pull = decided.pull;
+                    // One that was counted before, or that its owner handed in.
+                    let free = pull.observed == Observed::Moving || pull.role == PullRole::Reported;
                     pull.observed = Observed::Moving;
                     pull.original = Some(from);
                     pull.quarantine = Some(quarantine);
-                    intents.push(pull);
+                    if free {
+                        repeated.push(pull);
+                    } else {
+                        intents.push(pull);
+                    }
                 }
                 (Err(error), _) => refused.push(self.refused(decided.pull, &error)),
                 (Ok(_), None) => {}
             }
         }
         self.record(refused, rest).await?;
-        let intents = self.intend(intents, Desired::Pulled).await?;
+        let intents = self.intend_to_pull(intents, repeated, rest).await?;
         let moves: Vec<QuarantineMove> = intents
             .iter()
             .filter_map(|pull| {
@@ -330,6 +379,57 @@ impl Reconciler<'_> {
         self.record(after, rest).await
     }
 
+    /// Makes intents to move copies out durable, as far as the gate lets them pass. A copy
+    /// that does not pass stays as it was; one that was under way, and is held back by a
+    /// stop, is one that was found and waits.
+    async fn intend_to_pull(
+        &self,
+        fresh: Vec<Pull>,
+        repeated: Vec<Pull>,
+        rest: &mut Rest,
+    ) -> Result<Vec<Pull>, StoreError> {
+        if fresh.is_empty() && repeated.is_empty() {
+            return Ok(fresh);
+        }
+        let now = self.app.clock.now();
+        let tx = self.app.store.begin().await?;
+        tx.hold(self.lease, self.app.lease_end(now)).await?;
+        let rows = tx.of(self.app.tenant);
+        let mut pass = fresh;
+        if let (Some(campaign), false) = (self.campaign, pass.is_empty()) {
+            let asked = pass.len() as u64;
+            let granted = gate::admit(self.app, &rows, campaign, asked, now).await?;
+            pass.truncate(usize::try_from(granted.copies).unwrap_or(usize::MAX));
+            rest.not_before = granted.short.map(|(_, until)| until);
+        }
+        if !repeated.is_empty() {
+            if gate::may_repeat(&rows, self.campaign).await? {
+                pass.extend(repeated);
+            } else {
+                self.stand_back(&rows, repeated, now).await?;
+            }
+        }
+        let intents = self.note_intents(&rows, pass, Desired::Pulled, now).await?;
+        tx.commit().await?;
+        Ok(intents)
+    }
+
+    /// Copies that were about to be moved (again), and may not: they were seen in their
+    /// place, after the last move had no effect.
+    async fn stand_back(
+        &self,
+        rows: &Rows<'_>,
+        pulls: Vec<Pull>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        for mut pull in pulls {
+            pull.observed = Observed::Found;
+            pull.run_after = now + STOPPED;
+            rows.save_pull(&pull).await?;
+        }
+        Ok(())
+    }
+
     /// Makes intents durable before any effect, and leaves out copies for which
     /// something else is wanted by now.
     async fn intend(&self, pulls: Vec<Pull>, desired: Desired) -> Result<Vec<Pull>, StoreError> {
@@ -339,7 +439,20 @@ impl Reconciler<'_> {
         let now = self.app.clock.now();
         let tx = self.app.store.begin().await?;
         tx.hold(self.lease, self.app.lease_end(now)).await?;
-        let rows = tx.of(self.app.tenant);
+        let intents = self
+            .note_intents(&tx.of(self.app.tenant), pulls, desired, now)
+            .await?;
+        tx.commit().await?;
+        Ok(intents)
+    }
+
+    async fn note_intents(
+        &self,
+        rows: &Rows<'_>,
+        pulls: Vec<Pull>,
+        desired: Desired,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Pull>, StoreError> {
         let ids: Vec<_> = pulls.iter().map(|p| p.id).collect();
         let wanted = rows.desired_now(&ids).await?;
         let mut intents = Vec::with_capacity(pulls.len());
@@ -352,7 +465,6 @@ impl Reconciler<'_> {
                 intents.push(pull);
             }
         }
-        tx.commit().await?;
         Ok(intents)
     }
 

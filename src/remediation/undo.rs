@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::brake;
 use crate::{
     app::App,
     domain::{CampaignId, Desired, Observed, PullId, PullRole, Verdict},
@@ -26,15 +27,18 @@ pub async fn restore_copy(app: &App, id: PullId, actor: &str) -> Result<(), Over
     if pull.desired == Desired::InPlace && pull.observed != Observed::Failed {
         return Ok(());
     }
-    // The job before the copy: the pull step takes them in this order.
     rows.enqueue(vec![job], now).await?;
-    rows.desire_one(id, Desired::InPlace, now).await?;
     let mut event = Event::new("restore_asked", now)
         .by(actor)
         .with(serde_json::json!({ "pull": id }));
     event.campaign = pull.campaign;
     event.submission = pull.submission;
     rows.record(vec![event]).await?;
+    // The job before the decision before the copy: the pull step takes them so.
+    if let Some(campaign) = pull.campaign {
+        brake::hear(app, &rows, campaign, now).await?;
+    }
+    rows.desire_one(id, Desired::InPlace, now).await?;
     tx.commit().await?;
     Ok(())
 }

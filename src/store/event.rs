@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
 use super::{Scope, StoreError, batch::Batch, instant, millis, parse};
@@ -147,6 +147,27 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .all(self.conn)
             .await?;
         rows.into_iter().map(event_of).collect()
+    }
+}
+
+impl<C: ConnectionTrait> Scope<'_, C> {
+    /// How many lines of these kinds a campaign has since then.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn count_events(
+        &self,
+        campaign: CampaignId,
+        kinds: &[&str],
+        since: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        Ok(entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::CampaignId.eq(campaign.to_string()))
+            .filter(entity::Column::Kind.is_in(kinds.iter().copied()))
+            .filter(entity::Column::At.gte(millis(since)))
+            .count(self.conn)
+            .await?)
     }
 }
 

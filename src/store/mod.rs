@@ -8,6 +8,7 @@
 
 pub mod answer;
 pub mod api_key;
+pub mod approval;
 mod batch;
 pub mod blobs;
 mod budget;
@@ -30,11 +31,13 @@ pub mod membership;
 mod open;
 mod page;
 pub mod pull;
+pub mod pull_stop;
 pub mod remediation;
 pub mod report;
 pub mod search;
 pub mod session;
 pub mod sighting;
+pub mod staged;
 pub mod submission;
 pub mod subscription;
 pub mod target;

@@ -177,7 +177,7 @@ pub(super) fn pull_of(row: entity::Model) -> Result<Pull, StoreError> {
 }
 
 /// Rows not at rest, as the domain's `PullSnapshot::settled` has it.
-fn unsettled() -> sea_orm::Condition {
+pub(super) fn unsettled() -> sea_orm::Condition {
     use entity::Column as C;
     sea_orm::Condition::any()
         .add(C::Desired.eq("pulled").and(C::Observed.is_in([
@@ -245,48 +245,6 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .all(self.conn)
             .await?;
         rows.into_iter().map(pull_of).collect()
-    }
-
-    /// Copies of a campaign that are not at rest and due at `now`, in the order of
-    /// exposure.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database fails.
-    pub async fn due_pulls(
-        &self,
-        campaign: CampaignId,
-        now: DateTime<Utc>,
-        limit: u64,
-    ) -> Result<Vec<Pull>, StoreError> {
-        let rows = entity::Entity::find()
-            .filter(entity::Column::TenantId.eq(&self.tenant))
-            .filter(entity::Column::CampaignId.eq(campaign.to_string()))
-            .filter(unsettled())
-            .filter(entity::Column::RunAfter.lte(millis(now)))
-            .order_by_asc(entity::Column::Rank)
-            .order_by_asc(entity::Column::Id)
-            .limit(limit)
-            .all(self.conn)
-            .await?;
-        rows.into_iter().map(pull_of).collect()
-    }
-
-    /// When the next copy of a campaign that is not at rest falls due.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database fails.
-    pub async fn next_pull_due(
-        &self,
-        campaign: CampaignId,
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let row = entity::Entity::find()
-            .filter(entity::Column::TenantId.eq(&self.tenant))
-            .filter(entity::Column::CampaignId.eq(campaign.to_string()))
-            .filter(unsettled())
-            .order_by_asc(entity::Column::RunAfter)
-            .one(self.conn)
-            .await?;
-        Ok(row.map(|row| instant(row.run_after)))
     }
 
     /// The copies of a campaign by where they are.

@@ -4,12 +4,12 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{Page, PageRequest, Scope, StoreError, held, instant, millis, parse};
-use crate::domain::{CampaignId, RemediationId};
+use crate::domain::{CampaignId, RemediationId, Stage};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -25,6 +25,12 @@ mod entity {
         pub decision_version: i32,
         pub created_at: i64,
         pub closed_at: Option<i64>,
+        pub decided_by: Option<String>,
+        pub stage: String,
+        pub waits_until: Option<i64>,
+        pub halted: Option<String>,
+        pub halted_at: Option<i64>,
+        pub heard_since: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -90,6 +96,26 @@ pub struct Remediation {
     pub created_at: DateTime<Utc>,
     /// When everything was settled.
     pub closed_at: Option<DateTime<Utc>>,
+    /// The analyst who decided it; `None` when no person did.
+    pub decided_by: Option<String>,
+    /// How far it may go by itself.
+    pub stage: Stage,
+    /// When the next stage may begin; set once this one is complete.
+    pub waits_until: Option<DateTime<Utc>>,
+    /// Why it was halted, in plain words.
+    pub halted: Option<String>,
+    /// When it was halted.
+    pub halted_at: Option<DateTime<Utc>>,
+    /// Objections before this are settled: somebody has let it go on since.
+    pub heard_since: Option<DateTime<Utc>>,
+}
+
+impl Remediation {
+    /// Whether no person decided it.
+    #[must_use]
+    pub const fn is_automatic(&self) -> bool {
+        self.decided_by.is_none()
+    }
 }
 
 fn remediation_of(row: entity::Model) -> Result<Remediation, StoreError> {
@@ -107,6 +133,12 @@ fn remediation_of(row: entity::Model) -> Result<Remediation, StoreError> {
         decision_version: row.decision_version,
         created_at: instant(row.created_at),
         closed_at: row.closed_at.map(instant),
+        decided_by: row.decided_by,
+        stage: parse(&row.stage, "remediation.stage")?,
+        waits_until: row.waits_until.map(instant),
+        halted: row.halted,
+        halted_at: row.halted_at.map(instant),
+        heard_since: row.heard_since.map(instant),
     })
 }
 
@@ -161,6 +193,41 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     }
 }
 
+impl<C: ConnectionTrait> Scope<'_, C> {
+    /// How many pulls were halted since then, and are so still.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn halted_since(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {
+        Ok(entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::HaltedAt.gte(millis(since)))
+            .count(self.conn)
+            .await?)
+    }
+
+    /// The campaigns whose pull is not over, at most `most`: those that something may
+    /// have held back.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn campaigns_being_pulled(&self, most: u64) -> Result<Vec<CampaignId>, StoreError> {
+        let rows: Vec<String> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::CampaignId)
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::State.is_in(["searching", "pulling", "closed"]))
+            .order_by_desc(entity::Column::Id)
+            .limit(most)
+            .into_tuple()
+            .all(self.conn)
+            .await?;
+        rows.iter()
+            .map(|id| parse(id, "remediation.campaign_id"))
+            .collect()
+    }
+}
+
 impl Scope<'_, DatabaseTransaction> {
     /// One remediation, held until this change ends: a search that records what
     /// it found and an analyst who takes the decision back must not pass each
@@ -206,6 +273,12 @@ impl Scope<'_, DatabaseTransaction> {
             decision_version: Set(remediation.decision_version),
             created_at: Set(millis(remediation.created_at)),
             closed_at: Set(remediation.closed_at.map(millis)),
+            decided_by: Set(remediation.decided_by.clone()),
+            stage: Set(remediation.stage.to_string()),
+            waits_until: Set(remediation.waits_until.map(millis)),
+            halted: Set(remediation.halted.clone()),
+            halted_at: Set(remediation.halted_at.map(millis)),
+            heard_since: Set(remediation.heard_since.map(millis)),
         };
         let known = entity::Entity::find_by_id(remediation.id.to_string())
             .filter(entity::Column::TenantId.eq(&self.tenant))

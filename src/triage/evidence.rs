@@ -182,6 +182,8 @@ impl Case<'_> {
             app: self.app,
             lease: self.lease,
             seed: None,
+            campaign: None,
+            automatic: false,
         };
         let rest = reconciler.settle(due).await?;
         for (kind, copies) in [("quarantined", rest.pulled), ("restored", rest.restored)] {

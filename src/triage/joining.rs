@@ -79,7 +79,7 @@ impl Case<'_> {
             rows.keep_campaign_keys(new.id, &print.kin_keys()).await?;
         }
         if new.verdict == Verdict::Malicious {
-            remediation::pull_all(rows, &new, now).await?;
+            remediation::pull_all(rows, &new, None, now).await?;
         }
         let member = match kin {
             Some(kin::Kin { case, evidence }) => {

@@ -140,7 +140,7 @@ impl Decision<'_> {
                 )
                 .await?;
                 event = event.of(campaign.id);
-                carry_out(app, &rows, &campaign, now).await?;
+                carry_out(app, &rows, &campaign, actor, now).await?;
                 kin::gather(&rows, &campaign, now).await?;
             }
             None => alone(app, &rows, submission, verdict, now).await?,
@@ -162,11 +162,12 @@ async fn carry_out(
     app: &App,
     rows: &Rows<'_>,
     campaign: &Campaign,
+    actor: &str,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), StoreError> {
     if campaign.verdict == Verdict::Malicious {
         // Reporters hear of it when every copy is at rest.
-        return remediation::pull_all(rows, campaign, now).await;
+        return remediation::pull_all(rows, campaign, Some(actor), now).await;
     }
     let pulled_before = rows.remediation_of(campaign.id).await?.is_some();
     if pulled_before || campaign.verdict.returns_copy() {

@@ -191,7 +191,7 @@ impl Case<'_> {
         rows.record(vec![event]).await?;
         if verdict == Verdict::Malicious {
             // Reporters hear of it when every copy is at rest.
-            remediation::pull_all(rows, campaign, now).await
+            remediation::pull_all(rows, campaign, None, now).await
         } else {
             thank::campaign(self.app, rows, campaign.id, now).await
         }

@@ -37,6 +37,7 @@ fn operations() -> Vec<Operation> {
                 Some("submissions") => "sub",
                 Some("campaigns") => "cmp",
                 Some("searches") => "sch",
+                Some("approvals") => "apr",
                 _ => "pul",
             };
             let id = format!("{prefix}_{}", "0".repeat(32));
@@ -60,21 +61,32 @@ async fn the_documents_operations_are_these() {
         .map(|(method, path)| format!("{method} {path}"))
         .collect();
     insta::assert_snapshot!(list.join("\n"), @r"
+    GET /api/v1/approvals
+    GET /api/v1/approvals/{id}
+    POST /api/v1/approvals/{id}/approve
+    POST /api/v1/approvals/{id}/refuse
+    POST /api/v1/approvals/{id}/withdraw
     GET /api/v1/campaigns
     GET /api/v1/campaigns/{id}
     GET /api/v1/campaigns/{id}/clicks
     POST /api/v1/campaigns/{id}/clicks
+    POST /api/v1/campaigns/{id}/halt
     GET /api/v1/campaigns/{id}/members
     POST /api/v1/campaigns/{id}/members/{submission}/remove
     POST /api/v1/campaigns/{id}/merge
+    POST /api/v1/campaigns/{id}/objections
     GET /api/v1/campaigns/{id}/pulls
     POST /api/v1/campaigns/{id}/restore
+    POST /api/v1/campaigns/{id}/resume
     POST /api/v1/campaigns/{id}/split
     GET /api/v1/campaigns/{id}/variants
     GET /api/v1/indicators
     POST /api/v1/indicators
     POST /api/v1/indicators/withdraw
     GET /api/v1/jobs/parked
+    GET /api/v1/kill-switch
+    POST /api/v1/kill-switch
+    POST /api/v1/kill-switch/release
     GET /api/v1/openapi.json
     GET /api/v1/policies
     POST /api/v1/policies

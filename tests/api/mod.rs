@@ -1,6 +1,7 @@
 //! The HTTP API over a simulated organisation.
 
 mod analyst;
+mod approvals;
 mod authorization;
 mod bodies;
 mod campaigns;

@@ -96,7 +96,7 @@ describe("the console of a demo", () => {
   let demo;
   let origin;
   before(async () => {
-    demo = await startDemo("--mailboxes", "40");
+    demo = await startDemo("--mailboxes", "60");
     origin = new URL(demo.url).origin;
   });
   after(async () => {
@@ -255,6 +255,68 @@ describe("the console of a demo", () => {
     const table = await context.request.get(`${page.url().split("?")[0]}/hits.csv`);
     assert.match(await table.text(), /"mailbox","platform","outcome"/);
     assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  test("a large pull is rolled back, waits for a second person, and is stopped and released", async () => {
+    const { context, page, faults } = await watched(origin);
+    await signIn(page, demo.url, demo.key);
+    await page.goto(`${origin}/console/campaigns`);
+    await follow(page, () => page.locator('a[href*="/campaigns/cmp_"]').first().click());
+    const campaign = page.url().split("?")[0];
+    assert.match(await page.locator(".staging").innerText(), /Stage: all copies, \d+ of \d+ copies moved/);
+    const timeline = await page.locator("aside").innerText();
+    assert.match(timeline, /Approved by a second person/);
+    assert.match(timeline, /Next stage of the pull/);
+
+    // Rolled back, in one call.
+    await page.getByText("Restore all…").click();
+    await follow(page, () => page.getByRole("button", { name: "Restore every copy" }).click());
+    const told = async (where, wanted) => {
+      for (let tries = 0; tries < 120; tries += 1) {
+        await page.goto(where);
+        if (wanted.test(await page.locator("main").innerText())) return;
+        await page.waitForTimeout(500);
+      }
+      assert.fail(`${where} never said ${wanted}: ${await page.locator("main").innerText()}`);
+    };
+    await told(campaign, /Remediation\s+Restored/i);
+
+    // Once more malicious: this time by a person, who cannot approve it too.
+    await follow(page, () => page.locator('aside a[href*="/submissions/sub_"]').first().click());
+    await page.locator('input[name="verdict"][value="malicious"]').check();
+    await page.locator('form[action$="/verdict"] [name="reason"]').fill("a phish after all");
+    await follow(page, () => page.getByRole("button", { name: "Set verdict" }).click());
+    const pulls = `${origin}/console/pulls`;
+    await told(pulls, /You decided this pull: another person has to approve it/);
+    await fitsSideways(page);
+    await picture(page, "approvals");
+    await told(campaign, /a second person has to approve the rest/);
+
+    const other = await watched(origin);
+    await signIn(other.page, demo.url, demo.second);
+    await other.page.goto(pulls);
+    const approve = other.page.getByRole("button", { name: /^Approve \d+ mailboxes$/ });
+    await follow(other.page, () => approve.first().click());
+    assert.match(await other.page.locator("main").innerText(), /Approved\. The pull goes on\./);
+    await told(campaign, /Stage: all copies, (\d+) of \1 copies moved/);
+
+    // The kill switch, seen on every page, and released by whoever may.
+    await page.goto(pulls);
+    await page.getByText("Stop pulls…").click();
+    await page.locator('form[action$="/stop"] [name="reason"]').fill("newsletters were pulled");
+    await follow(page, () => page.getByRole("button", { name: "Stop", exact: true }).click());
+    await picture(page, "kill-switch");
+    await page.goto(`${origin}/console/campaigns`);
+    assert.match(await page.locator("main").innerText(), /Pulls are stopped/);
+    await other.page.goto(pulls);
+    assert.match(await other.page.locator("main").innerText(), /Every pull by .* newsletters were pulled/);
+    await other.page.getByText("Release…").click();
+    await other.page.locator('form[action$="/release"] [name="reason"]').fill("all is well");
+    await follow(other.page, () => other.page.getByRole("button", { name: "Let pulls go on" }).click());
+    assert.match(await other.page.locator("main").innerText(), /Released/);
+    assert.deepEqual([...faults, ...other.faults], []);
+    await other.context.close();
     await context.close();
   });
 

@@ -69,6 +69,7 @@ export async function startDemo(...args) {
     receipt,
     url,
     key,
+    second: receipt.console.second,
     stdout: () => out,
     async stop() {
       child.kill("SIGINT");

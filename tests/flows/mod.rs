@@ -11,6 +11,7 @@ mod priority;
 mod pull_safety;
 mod races;
 mod searching;
+mod staging;
 mod unsettled;
 mod watching;
 

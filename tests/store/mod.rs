@@ -13,7 +13,7 @@ use unhook::{
     },
     intake::{Desk, IntakeError, NewReport},
     jobs::{self, Wake},
-    store::{PageRequest, StoreError, pull::Pull, submission::SubmissionFilter},
+    store::{PageRequest, StoreError, pull::Pull, staged::Due, submission::SubmissionFilter},
 };
 
 use crate::support::database::{Backend, Fresh, fresh};
@@ -320,7 +320,7 @@ async fn a_copy_is_one_row_and_a_decision_is_not_overwritten(story: &Story) {
     );
     assert_eq!(read.original, pull.original);
     let due = rows
-        .due_pulls(campaign, story.clock.now(), 10)
+        .due_pulls(campaign, Due::Free, story.clock.now(), 10)
         .await
         .expect("due");
     assert_eq!(due.iter().map(|p| p.id).collect::<Vec<_>>(), vec![pull.id]);

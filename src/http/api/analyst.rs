@@ -43,6 +43,8 @@ rights! {
     ReadPulls = PullsRead;
     /// Restore what was pulled.
     ChangePulls = PullsWrite;
+    /// Approve a large pull, and let go on what was stopped.
+    ApprovePulls = PullsApprove;
     /// See how groups of people report.
     ReadStatistics = StatisticsRead;
     /// Change what judges.

@@ -16,6 +16,7 @@ use super::{
     sample::Words,
     search::rows::gap_chip,
     shell::{Done, Shell},
+    staging::Staging,
     submission::pulls::{PullRow, platform},
     text::{Plain, grouped},
     timeline::{Line, Names, lines},
@@ -23,6 +24,7 @@ use super::{
 };
 use crate::{
     auth::Scope,
+    config::pull::PullLimits,
     domain::{CampaignId, VerdictSource},
     store::{
         Page, PageRequest,
@@ -30,6 +32,7 @@ use crate::{
         pull::Pull,
         remediation::RemediationState,
         search::{Gap, Searched},
+        staged::Staged,
         submission::{Submission, SubmissionFilter},
         watch::Watch,
     },
@@ -95,6 +98,8 @@ pub(super) struct Material {
     pub(super) searched: Option<Searched>,
     pub(super) gaps: Vec<Gap>,
     pub(super) watch: Option<Watch>,
+    /// How far it may go, with the limits that say so.
+    pub(super) staged: Option<(PullLimits, Staged)>,
     /// `None` for a key without `pulls:read`.
     pub(super) pulls: Option<Page<Pull>>,
     pub(super) last_settled: Option<DateTime<Utc>>,
@@ -120,6 +125,9 @@ struct CampaignPage {
     tallies: Vec<Tally>,
     took: Option<String>,
     watch: Option<Watching>,
+    staging: Option<Staging>,
+    may_approve: bool,
+    may_object: bool,
     exposed: Vec<Plain>,
     gaps: Vec<GapRow>,
     search: Option<String>,
@@ -208,7 +216,7 @@ fn submission_row(submission: &Submission, now: DateTime<Utc>) -> SubmissionRow 
 impl CampaignPage {
     fn of(
         shell: Shell,
-        (may_restore, may_change): (bool, bool),
+        (may_restore, may_change, may_approve): (bool, bool, bool),
         material: &Material,
         now: DateTime<Utc>,
     ) -> Self {
@@ -250,6 +258,12 @@ impl CampaignPage {
             took,
             watch: remediation
                 .and_then(|r| Watching::of(material.watch.as_ref()?, r.decision_version, now)),
+            staging: material
+                .staged
+                .as_ref()
+                .and_then(|(limits, staged)| Staging::of(limits, staged, &material.names, now)),
+            may_approve,
+            may_object: may_change,
             exposed: exposed
                 .iter()
                 .take(50)
@@ -303,7 +317,7 @@ pub(super) async fn show(
         .looking_again(if moving { 4 } else { 30 });
     let may_restore = signed.may(Scope::PullsWrite);
     let may_change = signed.may(Scope::VerdictsWrite);
-    let may = (may_restore, may_change);
+    let may = (may_restore, may_change, signed.may(Scope::PullsApprove));
     page(&CampaignPage::of(shell, may, &material, signed.now))
 }
 
@@ -338,9 +352,11 @@ async fn gathered(
     let submissions = rows
         .submissions(&of_it, &PageRequest::first(SUBMISSIONS))
         .await?;
+    let staged = rows.staged(id).await?;
     Ok(Material {
         gaps,
         watch,
+        staged: staged.map(|staged| (signed.app.config.pull.clone(), staged)),
         pulls: if signed.may(Scope::PullsRead) {
             Some(rows.pulls(Some(id), &page).await?)
         } else {
@@ -385,5 +401,5 @@ pub(super) async fn key_names(signed: &Signed) -> Result<Names, PageError> {
 pub fn sample(words: &Words) -> Result<String, askama::Error> {
     let shell = Shell::sample("campaigns", &words.say("SOC desk"));
     let material = super::sample::campaign_material(words);
-    CampaignPage::of(shell, (true, true), &material, super::sample::now()).render()
+    CampaignPage::of(shell, (true, true, true), &material, super::sample::now()).render()
 }

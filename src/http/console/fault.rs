@@ -12,6 +12,7 @@ use askama::Template;
 use super::assets;
 use crate::{
     auth::{AuthError, Scope},
+    remediation::approve::ApprovalError,
     store::StoreError,
     triage::overturn::OverturnError,
 };
@@ -82,6 +83,16 @@ impl From<OverturnError> for PageError {
             OverturnError::NotFound => Self::NotFound,
             OverturnError::EvidenceMissing(why) => Self::Evidence(why),
             OverturnError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApprovalError> for PageError {
+    fn from(error: ApprovalError) -> Self {
+        match error {
+            ApprovalError::NotFound => Self::NotFound,
+            ApprovalError::Store(error) => error.into(),
+            other => Self::Refused(other.to_string()),
         }
     }
 }

@@ -15,12 +15,14 @@ mod fault;
 mod guard;
 mod parked;
 mod policy;
+mod pulling;
 mod queue;
 pub mod sample;
 mod search;
 mod searches;
 mod shell;
 mod sign_in;
+mod staging;
 mod submission;
 mod text;
 mod timeline;
@@ -89,7 +91,34 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
             "/pulls/{id}/pull",
             web::post().to(submission::actions::pull_variant),
         )
+        .route("/pulls", web::get().to(pulling::show))
+        .route("/pulls/stop", web::post().to(pulling::actions::stop))
+        .route("/pulls/release", web::post().to(pulling::actions::release))
+        .route(
+            "/approvals/{id}/approve",
+            web::post().to(pulling::actions::give),
+        )
+        .route(
+            "/approvals/{id}/refuse",
+            web::post().to(pulling::actions::refuse),
+        )
+        .route(
+            "/approvals/{id}/withdraw",
+            web::post().to(pulling::actions::withdraw),
+        )
         .route("/campaigns", web::get().to(campaigns::show))
+        .route(
+            "/campaigns/{id}/halt",
+            web::post().to(pulling::actions::halt),
+        )
+        .route(
+            "/campaigns/{id}/resume",
+            web::post().to(pulling::actions::resume),
+        )
+        .route(
+            "/campaigns/{id}/object",
+            web::post().to(pulling::actions::object),
+        )
         .route("/campaigns/{id}", web::get().to(campaign::show))
         .route(
             "/campaigns/{id}/restore",

@@ -14,6 +14,10 @@ pub struct Shell {
     pub review: u64,
     /// Jobs that gave up.
     pub parked: usize,
+    /// Large pulls that wait for a second person.
+    pub approvals: u64,
+    /// Whether pulls are stopped.
+    pub stopped: bool,
     /// The key's name.
     pub who: super::text::Plain,
     /// Token that every form carries.
@@ -50,6 +54,22 @@ pub enum Done {
     Split,
     /// Two cases were merged.
     Merged,
+    /// Pulls were stopped.
+    Stopped,
+    /// A stop was lifted.
+    Released,
+    /// A large pull was approved.
+    Approved,
+    /// A large pull was refused.
+    Refused,
+    /// An approval was taken back.
+    Withdrawn,
+    /// One pull was halted.
+    Halted,
+    /// A halted pull goes on.
+    Resumed,
+    /// An objection was counted.
+    Objected,
     /// Nothing.
     #[default]
     #[serde(other)]
@@ -66,6 +86,16 @@ impl Done {
             Self::DryRun => Some("The dry run is under way; it moves nothing."),
             Self::Split => Some("A case of its own now. No mail was moved by that."),
             Self::Merged => Some("One case now. No mail was moved by that."),
+            Self::Stopped => Some("Stopped. Moves that were under way end; no other begins."),
+            Self::Released => Some("Released. What was held back goes on."),
+            Self::Approved => Some("Approved. The pull goes on."),
+            Self::Refused => Some("Refused. The pull is halted; what was moved can be restored."),
+            Self::Withdrawn => Some("Withdrawn. The pull is halted."),
+            Self::Halted => {
+                Some("Halted. What was moved stays in quarantine until it is restored.")
+            }
+            Self::Resumed => Some("It goes on, from its first stage."),
+            Self::Objected => Some("Counted as an objection."),
             Self::Tried => Some("It is tried on the history; nothing changes by that."),
             Self::InForce => Some("In force from the next message on."),
             Self::Verdict => Some("Verdict set. What follows from it is under way."),
@@ -90,6 +120,8 @@ impl Shell {
             here,
             review: rows.count_submissions(&waiting).await?,
             parked: rows.parked_jobs().await?.len(),
+            approvals: rows.count_open_approvals().await?,
+            stopped: !rows.pull_stops().await?.is_empty(),
             who: signed.who.clone(),
             csrf: signed.session.csrf.clone(),
             notice: None,
@@ -120,6 +152,8 @@ impl Shell {
             here,
             review: 7,
             parked: 1,
+            approvals: 1,
+            stopped: true,
             who: super::text::Plain::line(who, 60),
             csrf: "0".repeat(64),
             notice: None,

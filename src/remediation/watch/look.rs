@@ -142,6 +142,8 @@ impl Case<'_> {
             app,
             lease: self.lease,
             seed: Some(&self.print),
+            campaign: Some(self.campaign.id),
+            automatic: false,
         };
         for chunk in unsure.chunk_by(|one, other| one.mailbox.provider == other.mailbox.provider) {
             for chunk in chunk.chunks(AT_ONCE) {

@@ -1,6 +1,7 @@
 //! Campaigns: submissions that are one attack, and what was pulled.
 
 pub(in crate::http) mod clicks;
+pub(in crate::http) mod hold;
 pub(in crate::http) mod list;
 pub(in crate::http) mod members;
 pub(in crate::http) mod merge;

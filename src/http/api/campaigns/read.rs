@@ -4,7 +4,7 @@ use actix_web::{get, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::view::{CampaignSummary, CountsView, RemediationView, TargetView};
+use super::view::{CampaignSummary, CountsView, RemediationView, StagedView, TargetView};
 use crate::{
     domain::CampaignId,
     http::{
@@ -74,7 +74,14 @@ pub(in crate::http) async fn read(
                 None => Vec::new(),
             };
             let watch = rows.watch(found.id).await?;
-            Some(RemediationView::new(found, searched, gaps, watch))
+            let staged = match rows.staged(campaign.id).await? {
+                Some(staged) if !staged.remediation.state.is_put_back() => {
+                    let limits = &state.app.config.pull;
+                    Some(StagedView::of(limits, &staged, state.app.clock.now()))
+                }
+                _ => None,
+            };
+            Some(RemediationView::new(found, searched, gaps, watch, staged))
         }
     };
     let variants = rows.variants_of(campaign.id, MOST_VARIANTS).await?;

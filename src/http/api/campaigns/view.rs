@@ -5,16 +5,19 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    config::pull::PullLimits,
     domain::{
-        CampaignId, Cause, MailboxState, RemediationId, SearchId, SubmissionId, Verdict,
-        VerdictSource,
+        Admission, ApprovalId, CampaignId, Cause, Hold, MailboxState, RemediationId, SearchId,
+        Stage, SubmissionId, Verdict, VerdictSource,
     },
     http::api::words::{ProviderWord, VerdictWord},
+    remediation::gate,
     store::{
         campaign::Campaign,
         pull::PullCounts,
         remediation::{Remediation, RemediationState},
         search::{Gap, MailboxCounts, Searched},
+        staged::Staged,
         target::Targets,
         watch::Watch,
     },
@@ -113,9 +116,67 @@ pub(in crate::http) struct RemediationView {
     closed_at: Option<DateTime<Utc>>,
     /// The first thousand mailboxes that were not searched, with the reason.
     gaps: Vec<GapView>,
+    /// How far it may go, and why it waits; absent where it was put back.
+    staged: Option<StagedView>,
     /// How it is looked for again; absent before the search is through, and when
     /// nothing is watched.
     watch: Option<WatchView>,
+}
+
+/// How far a pull may go, and why it waits.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct StagedView {
+    /// `canary`, `second` or `rest`.
+    #[schema(value_type = String)]
+    stage: Stage,
+    /// When the next stage may begin; set once this one is complete.
+    waits_until: Option<DateTime<Utc>>,
+    /// The analyst who decided it; absent when no person did.
+    decided_by: Option<String>,
+    /// Copies moved by it, those that reporters handed in left out.
+    moved: u64,
+    /// Copies that are to be moved or were.
+    copies: u64,
+    /// Mailboxes with those.
+    mailboxes: u64,
+    /// Mailboxes that one person may decide over.
+    alone: u64,
+    /// What holds the rest back: `kill_switch`, `automatic_stopped`, `halted`, `stage`,
+    /// `approval` or `cap`; absent while it goes on.
+    #[schema(value_type = Option<String>)]
+    hold: Option<Hold>,
+    /// The same in words.
+    why: Option<String>,
+    /// The newest request for approval, `apr_…`.
+    #[schema(value_type = Option<String>)]
+    approval: Option<ApprovalId>,
+}
+
+impl StagedView {
+    pub(super) fn of(limits: &PullLimits, staged: &Staged, now: DateTime<Utc>) -> Self {
+        let at = gate::footing(limits, staged, now);
+        let waiting = staged.counts.copies > staged.counts.moved;
+        let hold = match at.admission() {
+            Admission::Held(hold) if waiting => Some(hold),
+            Admission::Held(_) | Admission::UpTo(_) => None,
+        };
+        let halted = staged.remediation.halted.as_deref();
+        Self {
+            stage: at.stage,
+            waits_until: at.waits_until,
+            decided_by: staged.remediation.decided_by.clone(),
+            moved: at.moved,
+            copies: staged.counts.copies,
+            mailboxes: at.mailboxes,
+            alone: at.limits.alone,
+            hold,
+            why: hold.map(|hold| match (hold, halted) {
+                (Hold::Halted, Some(halted)) => format!("{} ({halted})", hold.words()),
+                _ => hold.words().to_owned(),
+            }),
+            approval: staged.approval.as_ref().map(|approval| approval.id),
+        }
+    }
 }
 
 /// The standing watch for copies that come late.
@@ -145,6 +206,7 @@ impl RemediationView {
         searched: Option<Searched>,
         gaps: Vec<Gap>,
         watch: Option<Watch>,
+        staged: Option<StagedView>,
     ) -> Self {
         let counts = searched
             .as_ref()
@@ -163,6 +225,7 @@ impl RemediationView {
             created_at: r.created_at,
             closed_at: r.closed_at,
             gaps: gaps.into_iter().map(GapView::from).collect(),
+            staged,
             watch: watch.map(WatchView::from),
         }
     }

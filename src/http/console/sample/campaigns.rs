@@ -1,8 +1,8 @@
 //! Attacks, and what became of their copies.
 
-use super::{Words, before, copy, events, id, pulls, submissions};
+use super::{Words, before, copy, events, id, pulls, staged, submissions};
 use crate::{
-    domain::{MailboxState, Provider, SearchKind, SearchState, Verdict, VerdictSource},
+    domain::{MailboxState, Provider, SearchKind, SearchState, Stage, Verdict, VerdictSource},
     http::console::{campaign, campaigns::Counted, case},
     store::{
         Page,
@@ -96,6 +96,12 @@ fn remediation(state: RemediationState, age: i64) -> Remediation {
         decision_version: 1,
         created_at: before(age),
         closed_at: None,
+        decided_by: None,
+        stage: Stage::Second,
+        waits_until: None,
+        halted: None,
+        halted_at: None,
+        heard_since: None,
     }
 }
 
@@ -135,8 +141,10 @@ pub(in crate::http::console) fn campaign_material(w: &Words) -> campaign::Materi
             attempts: 3,
         })
     };
+    let held = remediation(RemediationState::Pulling, 900);
     campaign::Material {
         counted,
+        staged: Some(staged::staged(held, w)),
         searched: Some(searched(w)),
         gaps: [
             gap(

@@ -6,6 +6,7 @@ mod events;
 mod jobs;
 mod pulls;
 mod searches;
+mod staged;
 mod submissions;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,6 +18,7 @@ use crate::domain::{Id, IdKind, Locator, MailboxAddress, MailboxRef, Provider};
 pub(super) use campaigns::{campaign_material, campaigns};
 pub(super) use jobs::jobs;
 pub(super) use searches::search_material;
+pub(super) use staged::pulls_material;
 pub(super) use submissions::{
     missing_material, pending_material, submission_material, submissions,
 };
@@ -53,7 +55,7 @@ impl Words {
 type Render = fn(&Words) -> Result<String, askama::Error>;
 
 /// Every page in every state that looks different.
-pub const PAGES: [(&str, Render); 22] = [
+pub const PAGES: [(&str, Render); 24] = [
     ("queue", |w| queue::sample(w, false)),
     ("queue-empty", |w| queue::sample(w, true)),
     ("submission", |w| submission::sample(w, "text")),
@@ -73,6 +75,8 @@ pub const PAGES: [(&str, Render); 22] = [
     ("searches-empty", |w| super::searches::sample(w, true)),
     ("search", super::search::sample),
     ("receipt", super::search::receipt::sample),
+    ("pulls", |w| super::pulling::sample(w, false)),
+    ("pulls-empty", |w| super::pulling::sample(w, true)),
     ("parked", |w| parked::sample(w, false)),
     ("parked-empty", |w| parked::sample(w, true)),
     ("policy", |w| policy::sample(w, false)),
