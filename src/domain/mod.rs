@@ -5,6 +5,7 @@
 
 mod address;
 mod answer;
+mod calendar;
 pub mod exposure;
 mod ids;
 pub mod priority;
@@ -18,6 +19,9 @@ mod verdict;
 
 pub use address::{AddressError, MailboxAddress};
 pub use answer::{AskedKind, OWN_LIST, Reputation, SourceAnswer};
+pub use calendar::{
+    CalendarEntry, ENTRY_ATTEMPTS, EntrySnapshot, EntryState, EntryStep, looked, next_step,
+};
 pub use ids::{
     ApiKeyId, AssessmentId, CampaignId, EgressId, EventId, Id, IdError, IdKind, InForceId, JobId,
     LetterId, PullId, RemediationId, ReportId, SearchId, SubmissionId, TenantId, kinds,

@@ -229,6 +229,7 @@ impl Case<'_> {
             sighting: None,
             rank: 0,
             verified_at: None,
+            calendar: None,
         }
     }
 }
