@@ -17,6 +17,7 @@ pub mod lookups;
 pub mod notify;
 pub mod organisation;
 pub mod policy;
+pub mod pull;
 pub mod reporters;
 pub mod reputation;
 pub mod search;
@@ -57,6 +58,8 @@ pub struct Config {
     pub policy: policy::Policy,
     /// Where copies are looked for.
     pub search: search::SearchScope,
+    /// What a pull moves beside the message.
+    pub pull: pull::PullLimits,
     /// How the files of a message are taken apart.
     pub files: files::Files,
     /// Whether SPF, DKIM, DMARC and ARC are checked here too.
