@@ -8,6 +8,7 @@
 
 mod close;
 pub mod dry_run;
+mod entries;
 mod pull;
 pub mod receipt;
 mod reconcile;

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use super::Reconciler;
 use crate::{
     app::App,
-    domain::CampaignId,
+    domain::{CampaignId, Verdict},
     jobs::{self, JobError, Work},
     mailbox,
     message::Fingerprint,
-    store::{event::Event, job::Lease},
+    store::{campaign::Campaign, event::Event, job::Lease},
 };
 
 /// Copies taken in one round: three full provider batches of 20.
@@ -47,6 +47,7 @@ impl Work for Pulling {
                 "its campaign has no fingerprint to verify copies by".into(),
             ));
         };
+        self.reopen(&decision, &seed, lease).await?;
         let due = rows.due_pulls(campaign, app.clock.now(), ROUND).await?;
         let reconciler = Reconciler {
             app,
@@ -83,6 +84,30 @@ impl Work for Pulling {
             Some(due) => tx.repeat_job(lease, due.max(now)).await?,
             None => tx.finish_job(lease, now).await?,
         }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+impl Pulling {
+    /// Has copies that came to rest before it was known that they are invitations
+    /// looked at for their calendar entries.
+    async fn reopen(
+        &self,
+        decision: &Campaign,
+        seed: &Fingerprint,
+        lease: &Lease,
+    ) -> Result<(), JobError> {
+        let app = &*self.0;
+        let meant = seed.invitation && app.config.pull.calendar;
+        if !meant || decision.verdict != Verdict::Malicious {
+            return Ok(());
+        }
+        let now = app.clock.now();
+        let tx = app.store.begin().await?;
+        tx.hold(lease, app.lease_end(now)).await?;
+        let rows = tx.of(app.tenant);
+        rows.reopen_invitations(decision.id, now).await?;
         tx.commit().await?;
         Ok(())
     }

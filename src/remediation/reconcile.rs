@@ -128,9 +128,24 @@ impl Reconciler<'_> {
                 }
             }
         }
-        self.record(known, rest).await?;
-        self.quarantine(provider, to_quarantine, rest).await?;
-        self.restore(provider, to_restore, rest).await
+        let mut entries = self.record_but_entries(known, rest).await?;
+        entries.extend(self.quarantine(provider, to_quarantine, rest).await?);
+        entries.extend(self.restore(provider, to_restore, rest).await?);
+        // Every message of the round has moved by now.
+        let entries = self.with_entries(provider, entries).await?;
+        self.record(entries, rest).await
+    }
+
+    /// Records copies, but for those whose calendar entries are to be seen to first:
+    /// these it gives back.
+    async fn record_but_entries(
+        &self,
+        pulls: Vec<Pull>,
+        rest: &mut Rest,
+    ) -> Result<Vec<Pull>, StoreError> {
+        let (entries, plain) = pulls.into_iter().partition(|pull| self.has_entry(pull));
+        self.record(plain, rest).await?;
+        Ok(entries)
     }
 
     /// What a copy holds, attached messages included; `None` while a reporter's own
@@ -222,9 +237,9 @@ impl Reconciler<'_> {
         provider: &Arc<dyn MailProvider>,
         decided: Vec<Decided>,
         rest: &mut Rest,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Pull>, StoreError> {
         if decided.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mailboxes: Vec<MailboxRef> = decided
             .iter()
@@ -259,7 +274,7 @@ impl Reconciler<'_> {
             })
             .collect();
         if moves.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let outcomes = provider.quarantine(&moves).await;
         let after = intents
@@ -282,7 +297,7 @@ impl Reconciler<'_> {
                 Err(error) => self.refused(pull, &error),
             })
             .collect();
-        self.record(after, rest).await
+        self.record_but_entries(after, rest).await
     }
 
     async fn restore(
@@ -290,7 +305,7 @@ impl Reconciler<'_> {
         provider: &Arc<dyn MailProvider>,
         decided: Vec<Decided>,
         rest: &mut Rest,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Pull>, StoreError> {
         let intents = decided
             .into_iter()
             .filter(|d| d.pull.original.is_some() && d.pull.quarantine.is_some())
@@ -311,7 +326,7 @@ impl Reconciler<'_> {
             })
             .collect();
         if moves.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let outcomes = provider.restore(&moves).await;
         let after = intents
@@ -327,12 +342,16 @@ impl Reconciler<'_> {
                 Err(error) => self.refused(pull, &error),
             })
             .collect();
-        self.record(after, rest).await
+        self.record_but_entries(after, rest).await
     }
 
     /// Makes intents durable before any effect, and leaves out copies for which
     /// something else is wanted by now.
-    async fn intend(&self, pulls: Vec<Pull>, desired: Desired) -> Result<Vec<Pull>, StoreError> {
+    pub(super) async fn intend(
+        &self,
+        pulls: Vec<Pull>,
+        desired: Desired,
+    ) -> Result<Vec<Pull>, StoreError> {
         if pulls.is_empty() {
             return Ok(pulls);
         }
