@@ -19,6 +19,7 @@ mod m20261123_000010_membership;
 mod m20261123_000011_subscriptions;
 mod m20261123_000012_budget;
 mod m20261124_000013_stages;
+mod m20261124_000014_calendar;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000011_subscriptions::Migration),
             Box::new(m20261123_000012_budget::Migration),
             Box::new(m20261124_000013_stages::Migration),
+            Box::new(m20261124_000014_calendar::Migration),
         ]
     }
 }

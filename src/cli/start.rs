@@ -164,7 +164,8 @@ pub async fn connect(
     let mut mail = Mail::default();
     let watch = &config.watch;
     if let Some(graph) = &config.graph {
-        let mut graph = GraphMail::new(graph, SharedClock::clone(clock))?;
+        let mut graph =
+            GraphMail::new(graph, SharedClock::clone(clock))?.with_calendar(config.pull.calendar);
         if let Some(budgets) = &budgets {
             graph = graph.sharing(Arc::clone(budgets));
         }
@@ -179,7 +180,9 @@ pub async fn connect(
         mail.add(graph);
     }
     if let Some(google) = &config.google {
-        let mut gmail = GmailMail::new(google, SharedClock::clone(clock)).await?;
+        let mut gmail = GmailMail::new(google, SharedClock::clone(clock))
+            .await?
+            .with_calendar(config.pull.calendar);
         if let Some(budgets) = budgets {
             gmail = gmail.sharing(budgets);
         }

@@ -26,8 +26,8 @@ pub struct Google {
     /// The customer whose users are listed; `my_customer` is the administrator's own.
     #[serde(default = "default_customer")]
     pub customer: String,
-    /// Root that replaces `https://gmail.googleapis.com` and
-    /// `https://admin.googleapis.com`. Other hosts than `*.googleapis.com` are
+    /// Root that replaces `https://gmail.googleapis.com`, `https://admin.googleapis.com`
+    /// and `https://www.googleapis.com`. Other hosts than `*.googleapis.com` are
     /// refused; builds with the simulated tenant also take a loopback address.
     #[serde(default)]
     pub base_url: Option<Url>,

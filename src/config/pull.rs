@@ -42,6 +42,9 @@ pub struct PullLimits {
     /// Folders, or labels, out of which nothing is pulled without a person: by the name
     /// that their owner sees.
     pub protected_folders: Vec<String>,
+    /// Whether the calendar entry that a pulled invitation made goes and returns with
+    /// it. It needs a permission of its own on either platform.
+    pub calendar: bool,
 }
 
 impl Default for PullLimits {
@@ -61,6 +64,7 @@ impl Default for PullLimits {
             stop_after_halts: 3,
             protected: Vec::new(),
             protected_folders: Vec::new(),
+            calendar: true,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod address;
 mod answer;
+mod calendar;
 pub mod exposure;
 mod ids;
 pub mod priority;
@@ -19,6 +20,9 @@ mod verdict;
 
 pub use address::{AddressError, MailboxAddress};
 pub use answer::{AskedKind, OWN_LIST, Reputation, SourceAnswer};
+pub use calendar::{
+    CalendarEntry, ENTRY_ATTEMPTS, EntrySnapshot, EntryState, EntryStep, looked, next_step,
+};
 pub use ids::{
     ApiKeyId, ApprovalId, AssessmentId, CampaignId, EgressId, EventId, Id, IdError, IdKind,
     InForceId, JobId, LetterId, PullId, RemediationId, ReportId, SearchId, SubmissionId, TenantId,

@@ -26,11 +26,13 @@ words! {
     Observed, "found, moving, pulled, restoring, restored, gone, changed, failed" {
         /// Seen in the mailbox, not touched yet.
         Found = "found",
-        /// An intent to quarantine is durable; the outcome is not known yet.
+        /// An intent to quarantine is durable; the outcome is not known yet, or the
+        /// calendar entry that the message made is still to follow.
         Moving = "moving",
         /// In quarantine.
         Pulled = "pulled",
-        /// An intent to restore is durable; the outcome is not known yet.
+        /// An intent to restore is durable; the outcome is not known yet, or the
+        /// calendar entry that the message made is still to follow.
         Restoring = "restoring",
         /// Back in its place.
         Restored = "restored",

@@ -8,6 +8,7 @@
 //! Reading and writing are two traits: what is given a [`MailReader`] (or
 //! [`ReadOnly`], made of a provider that could write) cannot move a message.
 
+mod calendar;
 mod counts;
 pub mod feed;
 pub mod gmail;
@@ -26,6 +27,7 @@ use bytes::Bytes;
 
 use crate::domain::{Cause, Locator, MailboxAddress, MailboxRef, MessageQuery, Place, Provider};
 
+pub use calendar::{EntryFound, EntryLook, EntryMove};
 pub use counts::{Counts, Family, counted};
 pub use reach::{
     Audience, Deliveries, Delivery, DeliveryQuery, DeliverySource, Forwarding, ForwardingKind,
@@ -278,6 +280,10 @@ pub trait MailReader: Send + Sync {
     /// Whose each mailbox is: one call a mailbox on Graph, none on Gmail.
     async fn purposes(&self, mailboxes: &[MailboxRef]) -> Vec<Result<Purpose, MailboxError>>;
 
+    /// The calendar entries that invitations made, as they stand now; `None` where
+    /// there is none (any more).
+    async fn entries(&self, looks: &[EntryLook]) -> Vec<Result<Option<EntryFound>, MailboxError>>;
+
     /// Checks credentials, granted permissions and reach, for `doctor`.
     async fn check(&self) -> Vec<Finding>;
 }
@@ -294,6 +300,13 @@ pub trait MailProvider: MailReader {
 
     /// Moves copies back with folder or labels, read and flag state.
     async fn restore(&self, moves: &[RestoreMove]) -> Vec<Result<Restored, MailboxError>>;
+
+    /// Takes entries off their owners' calendars, without a word to anybody.
+    async fn remove_entries(&self, moves: &[EntryMove]) -> Vec<Result<(), MailboxError>>;
+
+    /// Puts entries back, without a word to anybody; the answer is the event's id from
+    /// now on.
+    async fn return_entries(&self, moves: &[EntryMove]) -> Vec<Result<String, MailboxError>>;
 
     /// Puts a finished message into the mailbox's inbox, unread.
     async fn insert(&self, mailbox: &MailboxRef, raw: &[u8]) -> Result<Locator, MailboxError>;

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Audience, Capabilities, Counts, Deliveries, DeliveryQuery, Finding, Forwarding, Found,
-    ItemHint, MailProvider, MailReader, MailboxError, MailboxPage, Purpose, Seen,
+    Audience, Capabilities, Counts, Deliveries, DeliveryQuery, EntryFound, EntryLook, Finding,
+    Forwarding, Found, ItemHint, MailProvider, MailReader, MailboxError, MailboxPage, Purpose,
+    Seen,
 };
 use crate::domain::{Locator, MailboxAddress, MailboxRef, MessageQuery, Provider};
 
@@ -83,6 +84,10 @@ impl MailReader for ReadOnly {
 
     async fn purposes(&self, mailboxes: &[MailboxRef]) -> Vec<Result<Purpose, MailboxError>> {
         self.0.purposes(mailboxes).await
+    }
+
+    async fn entries(&self, looks: &[EntryLook]) -> Vec<Result<Option<EntryFound>, MailboxError>> {
+        self.0.entries(looks).await
     }
 
     async fn check(&self) -> Vec<Finding> {

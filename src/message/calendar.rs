@@ -10,6 +10,8 @@ const MAX_BYTES: usize = 256 << 10;
 pub struct Invite {
     /// `METHOD`, upper case: `REQUEST`, `CANCEL`, `PUBLISH`.
     pub method: Option<String>,
+    /// `UID`, at most 500 characters: what calendars tell entries apart by.
+    pub uid: Option<Untrusted<String>>,
     /// `ORGANIZER`.
     pub organizer: Option<Person>,
     /// `SUMMARY`, at most 500 characters.
@@ -19,6 +21,15 @@ pub struct Invite {
     /// The whole entry with folded lines joined and escapes undone: where links
     /// are looked for.
     pub text: Untrusted<String>,
+}
+
+impl Invite {
+    /// Whether calendars make an entry of it: a request, or what is published to all
+    /// (RFC 5546); an answer or a cancellation makes none.
+    #[must_use]
+    pub fn makes_entry(&self) -> bool {
+        matches!(self.method.as_deref(), None | Some("REQUEST" | "PUBLISH"))
+    }
 }
 
 /// Reads a calendar file; `None` when it holds no entry.
@@ -60,6 +71,10 @@ pub(super) fn read(text: &str) -> Option<Invite> {
                     .find_map(|p| p.strip_prefix("CN="))
                     .map(|cn| cn.trim_matches('"'));
                 invite.organizer = Some(Person::of(Some(address), shown, 200));
+            }
+            "UID" if invite.uid.is_none() => {
+                let uid: String = unescape(value.trim()).chars().take(500).collect();
+                invite.uid = (!uid.is_empty()).then(|| Untrusted::new(uid));
             }
             "SUMMARY" if invite.summary.is_none() => invite.summary = Some(brief()),
             "LOCATION" if invite.location.is_none() => invite.location = Some(brief()),
@@ -121,8 +136,10 @@ mod tests {
 
     #[test]
     fn an_invitation_gives_organiser_place_and_whole_links() {
-        let invite = read("BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nORGANIZER;CN=\"Pay: Roll\":MAILTO:Boss@Evil.example\r\nSUMMARY:Bonus\\, today\r\nLOCATION:https://meet.evil.example/a/very/lo\r\n ng/path\r\nDESCRIPTION:line\\nhttps://two.example/x\r\nEND:VEVENT\r\n").unwrap();
+        let invite = read("BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:0400-00\r\n 82@evil.example\r\nORGANIZER;CN=\"Pay: Roll\":MAILTO:Boss@Evil.example\r\nSUMMARY:Bonus\\, today\r\nLOCATION:https://meet.evil.example/a/very/lo\r\n ng/path\r\nDESCRIPTION:line\\nhttps://two.example/x\r\nEND:VEVENT\r\n").unwrap();
         assert_eq!(invite.method.as_deref(), Some("REQUEST"));
+        assert!(invite.makes_entry());
+        assert_eq!(invite.uid.unwrap().exposed(), "0400-0082@evil.example");
         let organizer = invite.organizer.unwrap();
         assert_eq!(organizer.address, "boss@evil.example");
         assert_eq!(organizer.name.unwrap().exposed(), "Pay: Roll");
@@ -138,5 +155,23 @@ mod tests {
                 .contains("line\nhttps://two.example/x")
         );
         assert_eq!(read("hello"), None);
+    }
+
+    #[test]
+    fn an_answer_or_a_cancellation_makes_no_entry() {
+        for (method, makes) in [
+            ("METHOD:request\n", true),
+            ("METHOD:PUBLISH\n", true),
+            ("", true),
+            ("METHOD:REPLY\n", false),
+            ("METHOD:CANCEL\n", false),
+        ] {
+            let text = format!("BEGIN:VCALENDAR\n{method}BEGIN:VEVENT\nUID: \nEND:VEVENT\n");
+            let invite = read(&text).unwrap();
+            assert_eq!(invite.makes_entry(), makes, "{method}");
+            assert_eq!(invite.uid, None, "an empty one is none");
+        }
+        let long = format!("BEGIN:VEVENT\nUID:{}\n", "u".repeat(900));
+        assert_eq!(read(&long).unwrap().uid.unwrap().exposed().len(), 500);
     }
 }

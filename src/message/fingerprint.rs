@@ -8,7 +8,7 @@ use unicode_security::skeleton;
 use url::Url;
 
 use super::{
-    HtmlView, Limits, ParsedMessage, Path, bare_id, essence::Essence, links_of_text,
+    HtmlView, Invite, Limits, ParsedMessage, Path, bare_id, essence::Essence, links_of_text,
     normal_subject, registrable, unwrap_link, words,
 };
 
@@ -86,6 +86,10 @@ pub struct Fingerprint {
     /// Whether it says that it is mass mail.
     #[serde(default)]
     pub bulk: bool,
+    /// Whether calendars make an entry of it; takes no part in
+    /// [`compare`](super::compare).
+    #[serde(default)]
+    pub invitation: bool,
     /// Hash of how the visible sender's name looks: confusable letters folded.
     #[serde(default)]
     pub name_look: Option<u64>,
@@ -123,6 +127,7 @@ impl Fingerprint {
             .filter(|file| file.size > 0)
             .map(|file| file.sha256.clone());
         print.attached = sorted(files);
+        print.invitation = message.invites.iter().any(Invite::makes_entry);
         print
     }
 
@@ -242,6 +247,7 @@ impl Fingerprint {
             essence: essence.shingles,
             numbers: essence.numbers,
             bulk: essence.bulk,
+            invitation: false,
             name_look: None,
         }
     }

@@ -10,6 +10,7 @@ pub mod approve;
 pub mod brake;
 mod close;
 pub mod dry_run;
+mod entries;
 pub(crate) mod gate;
 mod pull;
 pub mod receipt;

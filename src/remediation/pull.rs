@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{Admission, CampaignId},
+    domain::{Admission, CampaignId, Verdict},
     jobs::{self, JobError, Work},
     mailbox::{self, Counts},
     message::Fingerprint,
-    store::{StoreError, event::Event, job::Lease, pull::Pull, staged::Due},
+    store::{StoreError, campaign::Campaign, event::Event, job::Lease, pull::Pull, staged::Due},
 };
 
 /// Copies taken in one round: twelve full provider batches of 20. What is asked of the
@@ -52,6 +52,7 @@ impl Work for Pulling {
                 "its campaign has no fingerprint to verify copies by".into(),
             ));
         };
+        self.reopen(&decision, &seed, lease).await?;
         let decided = rows.remediation_of(campaign).await?;
         let due = due(app, campaign).await?;
         let reconciler = Reconciler {
@@ -130,4 +131,28 @@ async fn finish(
     }
     tx.commit().await?;
     Ok(())
+}
+
+impl Pulling {
+    /// Has copies that came to rest before it was known that they are invitations
+    /// looked at for their calendar entries.
+    async fn reopen(
+        &self,
+        decision: &Campaign,
+        seed: &Fingerprint,
+        lease: &Lease,
+    ) -> Result<(), JobError> {
+        let app = &*self.0;
+        let meant = seed.invitation && app.config.pull.calendar;
+        if !meant || decision.verdict != Verdict::Malicious {
+            return Ok(());
+        }
+        let now = app.clock.now();
+        let tx = app.store.begin().await?;
+        tx.hold(lease, app.lease_end(now)).await?;
+        let rows = tx.of(app.tenant);
+        rows.reopen_invitations(decision.id, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
 }

@@ -146,10 +146,25 @@ impl Reconciler<'_> {
                 }
             }
         }
-        self.record(known, rest).await?;
+        let mut entries = self.record_but_entries(known, rest).await?;
         self.leave(kept, rest).await?;
-        self.quarantine(provider, to_quarantine, rest).await?;
-        self.restore(provider, to_restore, rest).await
+        entries.extend(self.quarantine(provider, to_quarantine, rest).await?);
+        entries.extend(self.restore(provider, to_restore, rest).await?);
+        // Every message of the round has moved by now.
+        let entries = self.with_entries(provider, entries).await?;
+        self.record(entries, rest).await
+    }
+
+    /// Records copies, but for those whose calendar entries are to be seen to first:
+    /// these it gives back.
+    async fn record_but_entries(
+        &self,
+        pulls: Vec<Pull>,
+        rest: &mut Rest,
+    ) -> Result<Vec<Pull>, StoreError> {
+        let (entries, plain) = pulls.into_iter().partition(|pull| self.has_entry(pull));
+        self.record(plain, rest).await?;
+        Ok(entries)
     }
 
     /// Leaves copies in place until a person decides over them.
@@ -265,9 +280,9 @@ impl Reconciler<'_> {
         provider: &Arc<dyn MailProvider>,
         decided: Vec<Decided>,
         rest: &mut Rest,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Pull>, StoreError> {
         if decided.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mailboxes: Vec<MailboxRef> = decided
             .iter()
@@ -308,7 +323,7 @@ impl Reconciler<'_> {
             })
             .collect();
         if moves.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let outcomes = provider.quarantine(&moves).await;
         let after = intents
@@ -331,7 +346,7 @@ impl Reconciler<'_> {
                 Err(error) => self.refused(pull, &error),
             })
             .collect();
-        self.record(after, rest).await
+        self.record_but_entries(after, rest).await
     }
 
     async fn restore(
@@ -339,7 +354,7 @@ impl Reconciler<'_> {
         provider: &Arc<dyn MailProvider>,
         decided: Vec<Decided>,
         rest: &mut Rest,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Pull>, StoreError> {
         let intents = decided
             .into_iter()
             .filter(|d| d.pull.original.is_some() && d.pull.quarantine.is_some())
@@ -360,7 +375,7 @@ impl Reconciler<'_> {
             })
             .collect();
         if moves.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let outcomes = provider.restore(&moves).await;
         let after = intents
@@ -376,7 +391,7 @@ impl Reconciler<'_> {
                 Err(error) => self.refused(pull, &error),
             })
             .collect();
-        self.record(after, rest).await
+        self.record_but_entries(after, rest).await
     }
 
     /// Makes intents to move copies out durable, as far as the gate lets them pass. A copy
@@ -431,17 +446,30 @@ impl Reconciler<'_> {
     }
 
     /// Makes intents durable before any effect, and leaves out copies for which
-    /// something else is wanted by now.
-    async fn intend(&self, pulls: Vec<Pull>, desired: Desired) -> Result<Vec<Pull>, StoreError> {
+    /// something else is wanted by now. To take something away beside the message is held
+    /// back by a stop like the message itself: the copy waits as it is.
+    pub(super) async fn intend(
+        &self,
+        pulls: Vec<Pull>,
+        desired: Desired,
+    ) -> Result<Vec<Pull>, StoreError> {
         if pulls.is_empty() {
             return Ok(pulls);
         }
         let now = self.app.clock.now();
         let tx = self.app.store.begin().await?;
         tx.hold(self.lease, self.app.lease_end(now)).await?;
-        let intents = self
-            .note_intents(&tx.of(self.app.tenant), pulls, desired, now)
-            .await?;
+        let rows = tx.of(self.app.tenant);
+        let stopped = desired == Desired::Pulled && !gate::may_repeat(&rows, self.campaign).await?;
+        let intents = if stopped {
+            for mut pull in pulls {
+                pull.run_after = now + STOPPED;
+                rows.save_pull(&pull).await?;
+            }
+            Vec::new()
+        } else {
+            self.note_intents(&rows, pulls, desired, now).await?
+        };
         tx.commit().await?;
         Ok(intents)
     }

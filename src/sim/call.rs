@@ -22,6 +22,8 @@ pub enum Face {
     Gmail,
     /// Google's Directory API.
     Directory,
+    /// Google's Calendar API.
+    Calendar,
     /// The simulator's own poke endpoints.
     Sim,
 }

@@ -8,7 +8,10 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use mail_parser::{Address, HeaderValue, MessageParser, MimeHeaders};
 
-use super::seed::{hash, hash_bytes, mix};
+use super::{
+    calendar::{self, Invitation},
+    seed::{hash, hash_bytes, mix},
+};
 
 /// A name and an address from a header.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +47,8 @@ pub struct Letter {
     pub text: String,
     /// Names of attachments.
     pub attachments: Vec<String>,
+    /// What it invites to.
+    pub invitation: Option<Invitation>,
     /// `List-Id`.
     pub list: String,
     /// Everything a search looks at, lower case.
@@ -84,6 +89,7 @@ impl Letter {
             html: None,
             text: String::new(),
             attachments: Vec::new(),
+            invitation: None,
             list: String::new(),
             index: String::new(),
             words: Words::default(),
@@ -140,6 +146,7 @@ impl Letter {
                 inner.body_text(0).unwrap_or_default()
             );
         }
+        self.invitation = calendar::invitation(message);
         self.attachments = message
             .attachments()
             .map(|part| part.attachment_name().unwrap_or("attachment").to_owned())

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::domain::Provider;
 
 use super::{
+    calendar::Calendar,
     forwarding::{ForwardingRule, Watch},
     letter::Letter,
     platform::Reach,
@@ -213,6 +214,7 @@ pub(super) struct Mailbox {
     pub history: Vec<HistoryEntry>,
     pub history_id: u64,
     pub calls: Allowance,
+    pub calendar: Calendar,
     next_uid: u32,
     next_own: u32,
 }
@@ -243,6 +245,7 @@ impl Mailbox {
             history: Vec::new(),
             history_id: 1000,
             calls: Allowance { since: 0, used: 0 },
+            calendar: Calendar { events: Vec::new() },
             next_uid: 1,
             next_own: FIRST_OWN,
         }
@@ -250,6 +253,12 @@ impl Mailbox {
 
     /// Puts a message in and gives its number.
     pub(super) fn deliver(&mut self, delivery: Delivery) -> u32 {
+        // What goes to junk, or was sent from here, makes no event.
+        if let Some(invitation) = &delivery.letter.invitation
+            && matches!(delivery.slot, Slot::Inbox | Slot::Own(_) | Slot::Trash)
+        {
+            self.calendar.take_up(invitation, delivery.at);
+        }
         let holding = self.holding_for(&delivery.slot);
         let uid = self.next_uid;
         self.next_uid += 1;

@@ -9,6 +9,7 @@
 //! It sees only `domain`; nothing of the service itself may be used here, or
 //! the judge would believe the judged.
 
+mod calendar;
 mod call;
 mod counters;
 mod courier;
@@ -61,6 +62,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::Provider;
 
+pub use calendar::{CalendarEvent, Invitation};
 pub use call::Face;
 pub use counters::{Counters, Operation};
 pub use distort::{BatchFault, PageFault};
@@ -378,6 +380,30 @@ impl Sim {
         {
             change(&mut mailbox);
         }
+    }
+
+    /// The events of somebody's calendar, those in its trash too.
+    #[must_use]
+    pub fn calendar_of(&self, address: &str) -> Vec<CalendarEvent> {
+        let mut shown = Vec::new();
+        if let Some(user) = self.tenant.org.by_address(address)
+            && let Some(mailbox) = self.tenant.mailbox(user.index)
+        {
+            let events = mailbox.calendar.events.iter();
+            shown.extend(events.map(|event| event.shown(user.index)));
+        }
+        shown
+    }
+
+    /// Puts an event onto somebody's calendar as if it had stood there since `created`;
+    /// with `own` its owner organises it.
+    pub fn put_event(&self, to: &str, event: &Invitation, own: bool, created: DateTime<Utc>) {
+        self.with_mailbox(to, |mailbox| {
+            mailbox.calendar.take_up(event, created);
+            if let Some(last) = mailbox.calendar.events.last_mut() {
+                last.own = own;
+            }
+        });
     }
 
     /// Changes settings of the whole tenant.

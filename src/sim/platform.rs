@@ -36,7 +36,7 @@ pub struct Platform {
     pub hunting_delay: i64,
     /// Every hunting query runs into its three minutes.
     pub hunting_stalls: bool,
-    /// Application permissions of Graph that nobody granted.
+    /// Application permissions of Graph, and scopes of Google, that nobody granted.
     pub withheld: BTreeSet<String>,
     /// Seconds from delivery until a search finds the message.
     pub search_delay: i64,

@@ -25,7 +25,10 @@ pub(super) fn route(tenant: &Tenant, call: &Call) -> Route {
         ["sim", ..] => (Face::Sim, Operation::Poke, None),
         ["v1.0", rest @ ..] => (
             Face::Graph,
-            graph(method, rest),
+            match graph(method, rest) {
+                Operation::MessageGet if asks_for_event(call) => Operation::MessageEvent,
+                other => other,
+            },
             rest.get(1)
                 .filter(|_| rest.first() == Some(&"users"))
                 .and_then(|key| tenant.org.find(Provider::Graph, key))
@@ -47,6 +50,14 @@ pub(super) fn route(tenant: &Tenant, call: &Call) -> Route {
             gmail_user(tenant, call, user),
         ),
         ["admin", "directory", "v1", rest @ ..] => (Face::Directory, directory(method, rest), None),
+        ["calendar", "v3", "calendars", owner, "events", rest @ ..] => (
+            Face::Calendar,
+            calendar(method, rest),
+            match *owner {
+                "primary" => gmail_user(tenant, call, "me"),
+                other => gmail_user(tenant, call, other),
+            },
+        ),
         ["token"] if method == "POST" => (Face::GoogleAuth, Operation::GoogleToken, None),
         ["oauth2", "v3", "certs"] => (Face::GoogleAuth, Operation::GoogleCerts, None),
         [_, "oauth2", "v2.0", "token"] if method == "POST" => {
@@ -63,6 +74,12 @@ pub(super) fn route(tenant: &Tenant, call: &Call) -> Route {
         operation,
         mailbox,
     }
+}
+
+/// Whether a message is asked for with the event that it made.
+fn asks_for_event(call: &Call) -> bool {
+    let expand = call.param("$expand").unwrap_or_default();
+    expand.starts_with("microsoft.graph.eventMessage/event")
 }
 
 /// The mailbox a Gmail path names; `me` is the token's user.
@@ -115,6 +132,10 @@ fn graph(method: &str, rest: &[&str]) -> Operation {
         ("POST", ["subscriptions", _, "reauthorize"]) => O::SubscriptionReauthorize,
         ("POST", ["users", _, "sendMail"]) => O::SendMail,
         ("POST", ["users", _, "translateExchangeIds"]) => O::TranslateIds,
+        ("GET", ["users", _, "events"]) => O::EventsList,
+        ("POST", ["users", _, "events"]) => O::EventCreate,
+        ("GET", ["users", _, "events", _]) => O::EventGet,
+        ("DELETE", ["users", _, "events", _]) => O::EventDelete,
         (_, ["users", _, "messages", rest @ ..]) => message(method, rest, O::MessageSearch),
         ("GET", ["users", _, "mailFolders"] | ["users", _, "mailFolders", _, "childFolders"]) => {
             O::FoldersList
@@ -182,6 +203,16 @@ fn directory(method: &str, rest: &[&str]) -> Operation {
         ("GET", ["groups"]) => O::DirectoryGroups,
         ("GET", ["groups", _]) => O::DirectoryGroup,
         ("GET", ["groups", _, "members"]) => O::DirectoryMembers,
+        _ => O::Unknown,
+    }
+}
+
+fn calendar(method: &str, rest: &[&str]) -> Operation {
+    use Operation as O;
+    match (method, rest) {
+        ("GET", []) => O::CalendarList,
+        ("DELETE", [_]) => O::CalendarDelete,
+        ("PATCH", [_]) => O::CalendarPatch,
         _ => O::Unknown,
     }
 }

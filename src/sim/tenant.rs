@@ -456,7 +456,9 @@ impl Tenant {
         match route.face {
             Face::Entra => entra::answer(self, route.operation, call),
             Face::Graph => graph::answer(self, route, call, crowd),
-            Face::GoogleAuth | Face::Gmail | Face::Directory => google::answer(self, route, call),
+            Face::GoogleAuth | Face::Gmail | Face::Directory | Face::Calendar => {
+                google::answer(self, route, call)
+            }
             Face::Sim => poke::answer(self, call),
         }
     }
@@ -470,7 +472,7 @@ impl Tenant {
                 "ApplicationThrottled",
                 "Application is over its MailboxConcurrency limit.",
             ),
-            Face::Gmail | Face::Directory => google::error(
+            Face::Gmail | Face::Directory | Face::Calendar => google::error(
                 429,
                 "rateLimitExceeded",
                 "Too many concurrent requests for user",

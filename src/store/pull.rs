@@ -10,8 +10,8 @@ use sea_orm::{
 
 use super::{Page, PageRequest, Scope, StoreError, from_json, instant, millis, parse, to_json};
 use crate::domain::{
-    CampaignId, Desired, Locator, MailboxRef, Observed, Place, PullId, PullRole, PullSnapshot,
-    Sighting, SubmissionId,
+    CalendarEntry, CampaignId, Desired, Locator, MailboxRef, Observed, Place, PullId, PullRole,
+    PullSnapshot, Sighting, SubmissionId,
 };
 
 pub(in crate::store) mod entity {
@@ -46,6 +46,7 @@ pub(in crate::store) mod entity {
         pub sighting: Option<Json>,
         pub rank: Option<i32>,
         pub verified_at: Option<i64>,
+        pub calendar: Option<Json>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -101,6 +102,9 @@ pub struct Pull {
     pub rank: i32,
     /// When its content was first found to be the campaign's.
     pub verified_at: Option<DateTime<Utc>>,
+    /// The calendar entry that it made, where it is an invitation; absent until it is
+    /// dealt with.
+    pub calendar: Option<CalendarEntry>,
 }
 
 impl Pull {
@@ -173,6 +177,10 @@ pub(super) fn pull_of(row: entity::Model) -> Result<Pull, StoreError> {
         sighting: row.sighting.and_then(|s| serde_json::from_value(s).ok()),
         rank: row.rank.unwrap_or_default(),
         verified_at: row.verified_at.map(instant),
+        calendar: row
+            .calendar
+            .map(|entry| from_json(entry, "pull.calendar"))
+            .transpose()?,
     })
 }
 
@@ -245,6 +253,31 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .all(self.conn)
             .await?;
         rows.into_iter().map(pull_of).collect()
+    }
+
+    /// The copies in these mailboxes, of any campaign, whose calendar entries were dealt
+    /// with.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn pulls_with_entries(
+        &self,
+        mailboxes: &[MailboxRef],
+    ) -> Result<Vec<Pull>, StoreError> {
+        use entity::Column as C;
+        let mut found = Vec::new();
+        for chunk in mailboxes.chunks(200) {
+            let rows = entity::Entity::find()
+                .filter(C::TenantId.eq(&self.tenant))
+                .filter(C::MailboxKey.is_in(chunk.iter().map(MailboxRef::key)))
+                .filter(C::Calendar.is_not_null())
+                .all(self.conn)
+                .await?;
+            for row in rows {
+                found.push(pull_of(row)?);
+            }
+        }
+        Ok(found)
     }
 
     /// The copies of a campaign by where they are.
@@ -322,6 +355,7 @@ impl Scope<'_, DatabaseTransaction> {
     fn pull_row(&self, pull: &Pull) -> Result<entity::ActiveModel, StoreError> {
         let original = pull.original.as_ref().map(|p| to_json(p, "pull.original"));
         let sighting = pull.sighting.as_ref().map(|s| to_json(s, "pull.sighting"));
+        let calendar = pull.calendar.as_ref().map(|e| to_json(e, "pull.calendar"));
         let mailbox = &pull.locator.mailbox;
         Ok(entity::ActiveModel {
             id: Set(pull.id.to_string()),
@@ -349,6 +383,7 @@ impl Scope<'_, DatabaseTransaction> {
             sighting: Set(sighting.transpose()?),
             rank: Set(Some(pull.rank)),
             verified_at: Set(pull.verified_at.map(millis)),
+            calendar: Set(calendar.transpose()?),
         })
     }
 
@@ -540,6 +575,33 @@ impl Scope<'_, DatabaseTransaction> {
                 self.desire_one(pull.id, desired, now).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Has the copies of a campaign of invitations that came to rest before their
+    /// calendar entries were dealt with (the reporters' own, held before anything was
+    /// known of their content) looked at once more.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn reopen_invitations(
+        &self,
+        campaign: CampaignId,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        use entity::Column as C;
+        entity::Entity::update_many()
+            .col_expr(C::Observed, Expr::value(Observed::Moving.as_str()))
+            .col_expr(C::RunAfter, Expr::value(millis(now)))
+            .col_expr(C::Attempts, Expr::value(0))
+            .col_expr(C::SettledAt, Expr::value(Option::<i64>::None))
+            .filter(C::TenantId.eq(&self.tenant))
+            .filter(C::CampaignId.eq(campaign.to_string()))
+            .filter(C::Desired.eq(Desired::Pulled.as_str()))
+            .filter(C::Observed.eq(Observed::Pulled.as_str()))
+            .filter(C::Calendar.is_null())
+            .exec(self.conn)
+            .await?;
         Ok(())
     }
 

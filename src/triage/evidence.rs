@@ -168,6 +168,7 @@ impl Case<'_> {
                 // Before all others: its owner has it before their eyes.
                 rank: -1,
                 verified_at: None,
+                calendar: None,
             };
             let tx = self.begin().await?;
             tx.of(self.app.tenant).insert_new_pulls(&[held]).await?;

@@ -20,6 +20,23 @@ use unhook::sim::{Exchange, Face, Operation};
 use self::{exchange::Checked, google::Google, graph::Graph};
 use crate::support::database::shared;
 
+/// Operations that the descriptions at hand leave out: Graph's is cut to mail, people and
+/// groups, and of Google's there are Gmail and the Directory. What they ask for and are
+/// answered rests on the reference pages alone:
+/// <https://learn.microsoft.com/graph/api/resources/event>,
+/// <https://learn.microsoft.com/graph/api/eventmessage-get> and
+/// <https://developers.google.com/workspace/calendar/api/v3/reference/events>.
+const UNDESCRIBED: [Operation; 8] = [
+    Operation::MessageEvent,
+    Operation::EventsList,
+    Operation::EventGet,
+    Operation::EventCreate,
+    Operation::EventDelete,
+    Operation::CalendarList,
+    Operation::CalendarDelete,
+    Operation::CalendarPatch,
+];
+
 /// The descriptions; `None` (said plainly) when they are not there.
 pub struct Descriptions {
     graph: Graph,
@@ -41,8 +58,11 @@ impl Descriptions {
     /// and what tests tell the simulator itself.
     pub fn check(&self, exchange: &Exchange) -> Option<Checked> {
         match (exchange.face, exchange.operation) {
+            _ if UNDESCRIBED.contains(&exchange.operation) => None,
             (Face::Graph, _) => Some(self.graph.check(exchange)),
-            (Face::Gmail | Face::Directory, _) => Some(self.google.check(exchange)),
+            (Face::Gmail | Face::Directory | Face::Calendar, _) => {
+                Some(self.google.check(exchange))
+            }
             // A path that is nobody's.
             (Face::Sim, Operation::Unknown) => Some(Checked::unknown(exchange)),
             (Face::Entra | Face::GoogleAuth | Face::Sim, _) => None,

@@ -5,12 +5,14 @@
 use chrono::TimeDelta;
 use unhook::{
     domain::{
-        Desired, Observed, Provider, PullRole, ReportClient, ReportReason, ReportStatus, Verdict,
+        Desired, EntryState, Observed, Provider, PullRole, ReportClient, ReportReason,
+        ReportStatus, Verdict,
     },
     intake::NewReport,
     remediation::undo,
     sim::{
-        Action, Fault, How, Matcher, Operation, Organisation, Sim, SimOptions, Slot, Spread, User,
+        Action, CalendarEvent, Fault, How, Invitation, Matcher, Operation, Organisation, Sim,
+        SimOptions, Slot, Spread, User,
     },
     store::{PageRequest, pull::Pull},
     triage::overturn,
@@ -402,4 +404,283 @@ async fn ps17_a_message_edited_since_it_was_found_is_looked_at_again_and_stays()
         .map(|copy| copy.mailbox.as_str())
         .collect();
     assert_eq!(left, [one.mailbox.as_str()], "it alone stays");
+}
+
+/// A phish that is an invitation, as its sender's calendar writes it.
+const INVITE: &str = "From: Payroll <payroll@northwlnd-support.example>\r\n\
+    Subject: Salary review: confirm your seat\r\nMessage-ID: <invite-1@northwlnd-support.example>\r\n\
+    Date: Mon, 16 Nov 2026 09:00:00 +0000\r\nMIME-Version: 1.0\r\n\
+    Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\
+    Content-Type: text/plain; charset=utf-8\r\n\r\n\
+    Please confirm your seat in the salary review and sign in before Friday at\r\n\
+    https://login.northwlnd-verify.example/renew or your account will be suspended.\r\n\
+    --b\r\nContent-Type: text/calendar; charset=utf-8; method=REQUEST\r\n\r\n\
+    BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:phish-1@northwlnd-support.example\r\n\
+    ORGANIZER:mailto:payroll@northwlnd-support.example\r\nSUMMARY:Salary review\r\n\
+    LOCATION:https://login.northwlnd-verify.example/renew\r\nDESCRIPTION:Sign in first\r\n\
+    DTSTART:20261120T090000Z\r\nDTEND:20261120T093000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n--b--\r\n";
+
+/// What calls of the calendars were made.
+const CALENDAR_CALLS: [Operation; 8] = [
+    Operation::MessageEvent,
+    Operation::EventsList,
+    Operation::EventGet,
+    Operation::EventCreate,
+    Operation::EventDelete,
+    Operation::CalendarList,
+    Operation::CalendarDelete,
+    Operation::CalendarPatch,
+];
+
+/// The events that people see, with whose calendar they stand on.
+fn events(sim: &Sim) -> Vec<(Provider, String, CalendarEvent)> {
+    let users = sim.organisation().users.iter();
+    users
+        .flat_map(|user| {
+            let shown = sim.calendar_of(&user.address).into_iter();
+            shown
+                .filter(|event| event.on_calendar)
+                .map(|event| (user.provider, user.address.clone(), event))
+        })
+        .collect()
+}
+
+/// Those who see each event are as they were, each exactly once, and it says the same.
+fn as_before(before: &[(Provider, String, CalendarEvent)], sim: &Sim) {
+    let now = events(sim);
+    let whose = |all: &[(Provider, String, CalendarEvent)]| -> Vec<String> {
+        all.iter().map(|(_, address, _)| address.clone()).collect()
+    };
+    assert_eq!(whose(&now), whose(before));
+    for ((provider, _, was), (_, _, is)) in before.iter().zip(&now) {
+        match provider {
+            // Undone: the very event.
+            Provider::Gmail => assert_eq!(is, was),
+            // Made anew: nobody else is named by it, and nobody was written to.
+            Provider::Graph => {
+                assert_eq!(is.attendees, 0);
+                for kept in ["subject", "body", "start", "end", "location", "showAs"] {
+                    assert_eq!(is.fields[kept], was.fields[kept], "{kept}");
+                }
+            }
+        }
+    }
+}
+
+async fn restored(stage: &Stage, campaign: &unhook::store::campaign::Campaign) {
+    undo::restore_campaign(&stage.app, campaign.id, "key_test")
+        .await
+        .expect("asked");
+    stage.drain_ahead(TimeDelta::minutes(30)).await;
+}
+
+async fn invitation_there_and_back(backend: Backend) {
+    let sim = tenant(24, 14, Some(INVITE.as_bytes().to_vec()));
+    let before = events(&sim);
+    for provider in [Provider::Graph, Provider::Gmail] {
+        let there = before.iter().filter(|(on, ..)| *on == provider);
+        assert!(there.count() >= 3, "{provider}");
+    }
+    let Some(stage) = Stage::new(&sim, backend).await else {
+        return;
+    };
+    let campaign = pulled(&stage, &sim).await;
+    stage.drain_ahead(TimeDelta::minutes(30)).await;
+    for round in 1..=2 {
+        assert!(sim.truth().all_pulled(), "{:#?}", sim.truth().planted);
+        assert!(events(&sim).is_empty(), "{:#?}", events(&sim));
+        let pulls = all_pulls(&stage).await;
+        let removed = pulls.iter().filter(|pull| {
+            assert!(pull.snapshot().settled(), "{pull:?}");
+            let known = pull.calendar.as_ref();
+            if pull.observed == Observed::Pulled {
+                assert!(known.is_some(), "not looked for: {pull:?}");
+            }
+            known.is_some_and(|entry| entry.state == EntryState::Removed)
+        });
+        assert_eq!(removed.count(), before.len(), "one copy for each event");
+
+        restored(&stage, &campaign).await;
+        let truth = sim.truth();
+        let wrong: Vec<_> = truth
+            .planted
+            .iter()
+            .filter(|c| c.now.as_ref() != Some(&c.before))
+            .collect();
+        assert!(truth.all_in_place(), "not as before: {wrong:#?}");
+        as_before(&before, &sim);
+        let pulls = all_pulls(&stage).await;
+        assert!(pulls.iter().all(|pull| pull.snapshot().settled()));
+        if round == 1 {
+            overturn::set_verdict(
+                &stage.app,
+                campaign.seed,
+                Verdict::Malicious,
+                "key_test",
+                "after all",
+            )
+            .await
+            .expect("overturned");
+            stage.drain_ahead(TimeDelta::minutes(30)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn ps15_an_invitations_event_goes_and_returns_with_it() {
+    invitation_there_and_back(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn ps15_an_invitations_event_goes_and_returns_with_it_on_postgres() {
+    invitation_there_and_back(Backend::Postgres).await;
+}
+
+#[tokio::test]
+async fn ps15_a_lost_answer_neither_doubles_nor_loses_an_event() {
+    for executed in [true, false] {
+        let sim = tenant(24, 14, Some(INVITE.as_bytes().to_vec()));
+        let before = events(&sim);
+        for operation in [
+            Operation::EventDelete,
+            Operation::EventCreate,
+            Operation::CalendarDelete,
+            Operation::CalendarPatch,
+        ] {
+            let when = Matcher {
+                operation: Some(operation),
+                ..Matcher::default()
+            };
+            let mut fault = Fault::once(when, Action::LoseReply { executed });
+            fault.times = 2;
+            sim.add_fault(fault);
+        }
+        let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
+        let campaign = pulled(&stage, &sim).await;
+        stage.drain_ahead(TimeDelta::minutes(30)).await;
+        assert!(sim.truth().all_pulled());
+        assert!(events(&sim).is_empty(), "{:#?}", events(&sim));
+        restored(&stage, &campaign).await;
+        assert!(sim.truth().all_in_place());
+        as_before(&before, &sim);
+        for (_, address, _) in &before {
+            let made = sim.calendar_of(address).len();
+            assert!(made <= 2, "{address} has {made} events");
+        }
+    }
+}
+
+#[tokio::test]
+async fn ps15_without_the_permission_the_message_goes_and_the_copy_says_what_stays() {
+    let sim = tenant(24, 14, Some(INVITE.as_bytes().to_vec()));
+    let before = events(&sim);
+    sim.configure(|platform| {
+        for withheld in [
+            "Calendars.ReadWrite",
+            "https://www.googleapis.com/auth/calendar.events",
+        ] {
+            platform.withheld.insert(withheld.to_owned());
+        }
+    });
+    let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
+    let campaign = pulled(&stage, &sim).await;
+    assert!(sim.truth().all_pulled(), "at once");
+    let pulls = all_pulls(&stage).await;
+    assert!(pulls.iter().all(|pull| pull.observed == Observed::Pulled));
+    for (_, address, _) in &before {
+        let said = pulls
+            .iter()
+            .filter(|pull| pull.locator.mailbox.address.as_str() == address)
+            .filter_map(|pull| pull.calendar.as_ref())
+            .any(|entry| {
+                entry.state == EntryState::Left && entry.remark.contains("its calendar entry stays")
+            });
+        assert!(said, "{address}");
+    }
+    assert_eq!(events(&sim), before);
+    // An event that stayed is not put back beside itself.
+    sim.configure(|platform| platform.withheld.clear());
+    restored(&stage, &campaign).await;
+    assert!(sim.truth().all_in_place());
+    assert_eq!(events(&sim), before);
+}
+
+#[tokio::test]
+async fn ps15_ones_own_meetings_and_older_ones_stay() {
+    let sim = tenant(24, 0, None);
+    let users = sim.organisation().users.clone();
+    let meeting = Invitation {
+        uid: "phish-1@northwlnd-support.example".to_owned(),
+        summary: "Budget".to_owned(),
+        description: String::new(),
+        location: String::new(),
+        organiser: "anna@supplier.example".to_owned(),
+        times: ("20261120T090000Z".to_owned(), "20261120T093000Z".to_owned()),
+    };
+    let now = sim.now();
+    let of = |provider| users.iter().filter(move |u: &&User| u.provider == provider);
+    let mut kept: Vec<&str> = Vec::new();
+    let mut reported = None;
+    for provider in [Provider::Graph, Provider::Gmail] {
+        let people: Vec<&User> = of(provider).take(4).collect();
+        // A forged change to a meeting that was there, and to one's own.
+        sim.put_event(
+            &people[0].address,
+            &meeting,
+            false,
+            now - TimeDelta::days(9),
+        );
+        sim.put_event(&people[1].address, &meeting, true, now);
+        kept.extend(people[..2].iter().map(|user| user.address.as_str()));
+        for user in people {
+            let item = sim.deliver(&user.address, INVITE.as_bytes(), Slot::Inbox, true);
+            reported = Some((user.clone(), item.expect("delivered")));
+        }
+    }
+    let (reporter, item) = reported.expect("somebody");
+    let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
+    let accepted = stage.desk.accept(report(&sim, &reporter, &item)).await;
+    let id = accepted.expect("accepted").id;
+    stage.drain().await;
+    let rows = stage.app.store.read(stage.app.tenant);
+    let row = rows.report(id).await.expect("read").expect("there");
+    overturn::set_verdict(
+        &stage.app,
+        row.submission,
+        Verdict::Malicious,
+        "key_test",
+        "",
+    )
+    .await
+    .expect("judged");
+    stage.drain_ahead(TimeDelta::minutes(30)).await;
+    assert!(sim.truth().all_pulled());
+    let now: Vec<String> = events(&sim).into_iter().map(|(_, a, _)| a).collect();
+    kept.sort_unstable();
+    let mut now: Vec<&str> = now.iter().map(String::as_str).collect();
+    now.sort_unstable();
+    assert_eq!(now, kept, "only what the invitation itself made goes");
+}
+
+#[tokio::test]
+async fn ps15_other_mail_and_a_switched_off_calendar_cost_no_call() {
+    for message in [None, Some(INVITE.as_bytes().to_vec())] {
+        let sim = tenant(24, 10, message.clone());
+        let before = events(&sim);
+        let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
+        let stage = if message.is_some() {
+            let mut config = (*stage.app.config).clone();
+            config.pull.calendar = false;
+            Stage::open(config, None).await
+        } else {
+            stage
+        };
+        let campaign = pulled(&stage, &sim).await;
+        assert!(sim.truth().all_pulled());
+        restored(&stage, &campaign).await;
+        assert_eq!(events(&sim), before);
+        for operation in CALENDAR_CALLS {
+            assert_eq!(sim.counters().of(operation), 0, "{operation:?}");
+        }
+    }
 }

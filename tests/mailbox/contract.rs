@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use unhook::{
     domain::{Locator, MessageQuery, Provider},
-    mailbox::{Content, Disposition, ItemHint, MailboxError},
-    sim::{Action, Fault, Matcher, Operation, RetryAfter, Slot},
+    mailbox::{Content, Disposition, EntryFound, EntryLook, EntryMove, ItemHint, MailboxError},
+    sim::{Action, Fault, Matcher, Operation, RetryAfter, Slot, User},
 };
 
 use super::world::{BOTH, World, back, by_id, letter};
@@ -569,5 +569,181 @@ async fn a_quarantine_that_its_owner_removed_is_made_anew() {
         let moved = world.mail.quarantine(std::slice::from_ref(&again)).await;
         assert!(moved[0].is_ok(), "{provider} {moved:?}");
         assert!(!world.reachable(ann), "{provider}");
+    }
+}
+
+/// A message that invites under this UID.
+fn invitation(id: &str) -> String {
+    letter(id).replace(
+        "Content-Type: text/plain; charset=utf-8\r\n\r\n",
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
+         Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\n\
+         METHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:u-1@evil.example\r\n\
+         ORGANIZER:mailto:it@evil.example\r\nSUMMARY:Action required\r\n\
+         DTSTART:20260102T090000Z\r\nDTEND:20260102T100000Z\r\nEND:VEVENT\r\n\
+         END:VCALENDAR\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n",
+    )
+}
+
+/// Looks for what the one message of somebody's mailbox put on the calendar.
+async fn entry_look(world: &World, user: &User, id: &str) -> EntryLook {
+    let found = world.found(user, id).await;
+    EntryLook {
+        locator: found.first().expect("a message").locator.clone(),
+        event: None,
+        uid: None,
+        mark: None,
+    }
+}
+
+async fn entry(world: &World, look: &EntryLook) -> Result<Option<EntryFound>, MailboxError> {
+    let found = world.mail.entries(std::slice::from_ref(look)).await;
+    found.into_iter().next().expect("an answer")
+}
+
+fn entry_move(look: &EntryLook, found: &EntryFound) -> EntryMove {
+    EntryMove {
+        locator: look.locator.clone(),
+        event: found.event.clone(),
+        snapshot: found.snapshot.clone().expect("small"),
+        mark: "pul_1/1".to_owned(),
+    }
+}
+
+/// The subjects of what somebody sees on the calendar.
+fn on_calendar(world: &World, user: &User) -> Vec<String> {
+    let events = world.sim.calendar_of(&user.address).into_iter();
+    events
+        .filter(|event| event.on_calendar)
+        .map(|event| event.subject)
+        .collect()
+}
+
+#[tokio::test]
+async fn an_invitations_entry_is_taken_off_and_put_back() {
+    for provider in BOTH {
+        let world = World::new(provider).await;
+        let ann = &world.people()[0];
+        let raw = invitation("meet@evil.example");
+        world
+            .sim
+            .deliver(&ann.address, raw.as_bytes(), Slot::Inbox, true)
+            .expect("delivered");
+        world.deliver(ann, "one@evil.example", Slot::Inbox);
+        let other = entry_look(&world, ann, "one@evil.example").await;
+        assert!(entry(&world, &other).await.expect("answer").is_none());
+
+        let mut look = entry_look(&world, ann, "meet@evil.example").await;
+        let found = entry(&world, &look).await.expect("answer").expect("one");
+        assert!(!found.organised, "{provider}");
+        assert_eq!(found.uid.as_deref(), Some("u-1@evil.example"));
+        assert!(found.created.is_some() && found.invited.is_some());
+        let m = entry_move(&look, &found);
+        assert_eq!(
+            world.mail.remove_entries(std::slice::from_ref(&m)).await,
+            [Ok(())]
+        );
+        assert!(on_calendar(&world, ann).is_empty(), "{provider}");
+        look.event = Some(found.event.clone());
+        look.uid.clone_from(&found.uid);
+        assert!(entry(&world, &look).await.expect("answer").is_none());
+        let again = world.mail.remove_entries(std::slice::from_ref(&m)).await;
+        assert_eq!(again, [Err(MailboxError::Gone)], "{provider}");
+
+        let back = world.mail.return_entries(std::slice::from_ref(&m)).await;
+        assert_eq!(on_calendar(&world, ann), ["Action required"], "{provider}");
+        let id = back.into_iter().next().expect("answer").expect("put back");
+        look.event = Some(id.clone());
+        let stands = entry(&world, &look).await.expect("answer").expect("there");
+        assert_eq!(stands.event, id);
+        assert!(!stands.organised, "nobody would be told: {provider}");
+        // As it is looked up when the answer was lost.
+        look.event = Some(found.event);
+        look.mark = Some(m.mark.clone());
+        let marked = entry(&world, &look).await.expect("answer").expect("there");
+        assert_eq!(marked.event, id, "{provider}");
+        // Asked for once more under the same mark, there is still one.
+        let _ = world.mail.return_entries(std::slice::from_ref(&m)).await;
+        assert_eq!(on_calendar(&world, ann).len(), 1, "{provider}");
+    }
+}
+
+#[tokio::test]
+async fn a_calendar_that_may_not_be_touched_hinders_no_mail() {
+    for provider in BOTH {
+        let world = World::new(provider).await;
+        let ann = &world.people()[0];
+        let raw = invitation("meet@evil.example");
+        world
+            .sim
+            .deliver(&ann.address, raw.as_bytes(), Slot::Inbox, true)
+            .expect("delivered");
+        world.sim.configure(|platform| {
+            platform.withheld.insert("Calendars.ReadWrite".to_owned());
+            platform
+                .withheld
+                .insert("https://www.googleapis.com/auth/calendar.events".to_owned());
+        });
+        let look = entry_look(&world, ann, "meet@evil.example").await;
+        for _ in 0..2 {
+            let refused = entry(&world, &look).await.expect_err("refused");
+            assert_eq!(refused.disposition(), Disposition::GiveUp, "{refused}");
+        }
+        let pull = world.pull_of(ann, "meet@evil.example").await;
+        let moved = world.mail.quarantine(std::slice::from_ref(&pull)).await;
+        assert!(moved[0].is_ok(), "{provider} {moved:?}");
+        let findings = world.mail.check().await;
+        assert!(findings.iter().all(|f| f.ok), "{provider} {findings:?}");
+        if provider == Provider::Gmail {
+            let named = findings
+                .iter()
+                .any(|f| f.detail.contains("calendar.events"));
+            assert!(named, "{findings:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_about_an_entry_is_unknown_and_a_look_tells() {
+    for provider in BOTH {
+        for executed in [true, false] {
+            let world = World::new(provider).await;
+            let ann = &world.people()[0];
+            let raw = invitation("meet@evil.example");
+            world
+                .sim
+                .deliver(&ann.address, raw.as_bytes(), Slot::Inbox, true)
+                .expect("delivered");
+            let (removing, returning) = match provider {
+                Provider::Graph => (Operation::EventDelete, Operation::EventCreate),
+                Provider::Gmail => (Operation::CalendarDelete, Operation::CalendarPatch),
+            };
+            for operation in [removing, returning] {
+                let when = Matcher {
+                    operation: Some(operation),
+                    ..Matcher::default()
+                };
+                let lost = Action::LoseReply { executed };
+                world.sim.add_fault(Fault::once(when, lost));
+            }
+            let mut look = entry_look(&world, ann, "meet@evil.example").await;
+            let found = entry(&world, &look).await.expect("answer").expect("one");
+            let m = entry_move(&look, &found);
+            let lost = world.mail.remove_entries(std::slice::from_ref(&m)).await;
+            assert!(matches!(lost[..], [Err(MailboxError::OutcomeUnknown(_))]));
+            look.event = Some(found.event.clone());
+            look.uid.clone_from(&found.uid);
+            let stands = entry(&world, &look).await.expect("answer").is_some();
+            assert_eq!(stands, !executed, "{provider}");
+            if stands {
+                let done = world.mail.remove_entries(std::slice::from_ref(&m)).await;
+                assert_eq!(done, [Ok(())]);
+            }
+            let lost = world.mail.return_entries(std::slice::from_ref(&m)).await;
+            assert!(matches!(lost[..], [Err(MailboxError::OutcomeUnknown(_))]));
+            look.mark = Some(m.mark.clone());
+            let stands = entry(&world, &look).await.expect("answer").is_some();
+            assert_eq!(stands, executed, "{provider}");
+        }
     }
 }

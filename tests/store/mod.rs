@@ -260,6 +260,7 @@ async fn a_copy_is_one_row_and_a_decision_is_not_overwritten(story: &Story) {
         sighting: None,
         rank: 0,
         verified_at: None,
+        calendar: None,
     };
     let tx = store.begin().await.expect("tx");
     let rows = tx.of(story.tenant);

@@ -54,6 +54,10 @@ words! {
     ObservedWord, crate::domain::Observed {
         Found, Moving, Pulled, Restoring, Restored, Gone, Changed, Failed,
     }
+    /// What is known about the calendar entry of an invitation.
+    EntryWord, crate::domain::EntryState {
+        Sought, Found, Removing, Removed, Returning, Returned, Gone, Left,
+    }
     /// Why a copy is a target.
     RoleWord, crate::domain::PullRole { Reported, Copy, Forward }
     /// What a value is of which the organisation says something.

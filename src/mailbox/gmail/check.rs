@@ -17,11 +17,32 @@ impl GmailMail {
             true,
             "the service account may read users as the administrator",
         )];
-        findings.push(match page.mailboxes.first() {
+        let first = page.mailboxes.first();
+        findings.push(match first {
             Some(entry) => self.reach(&entry.mailbox).await,
             None => finding("Gmail", false, "the directory lists no user to try"),
         });
+        if let Some(entry) = first.filter(|_| self.with_calendar) {
+            findings.push(self.calendars(&entry.mailbox).await);
+        }
         findings
+    }
+
+    /// Whether calendar entries can go with their invitations. Mail does not need it.
+    async fn calendars(&self, mailbox: &MailboxRef) -> Finding {
+        let asked = self.events_under(mailbox, "unhook-doctor").await;
+        let detail = match asked {
+            Ok(_) => "a calendar can be reached with calendar.events".to_owned(),
+            Err(error @ MailboxError::Forbidden(_)) => format!(
+                "{error}; without the scope calendar.events and the Google Calendar API the \
+                 calendar entries that pulled invitations made stay where they are; it is \
+                 needed for invitations only (pull.calendar)"
+            ),
+            // Said of mail already.
+            Err(MailboxError::NoMailbox(_)) => "the first user has no account to try".to_owned(),
+            Err(error) => return failed("Google calendar", &error),
+        };
+        finding("Google calendar", true, &detail)
     }
 
     async fn reach(&self, mailbox: &MailboxRef) -> Finding {

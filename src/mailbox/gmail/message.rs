@@ -137,7 +137,7 @@ impl GmailMail {
     }
 
     /// What stands at a locator, whole.
-    async fn look(&self, locator: &Locator) -> Result<Option<Seen>, MailboxError> {
+    pub(super) async fn look(&self, locator: &Locator) -> Result<Option<Seen>, MailboxError> {
         let message = match self.whole(locator).await {
             Ok(message) => message,
             Err(MailboxError::Gone) => return Ok(None),

@@ -4,6 +4,7 @@
 //! impersonates the mailbox it touches; no call is repeated here: the queue
 //! decides.
 
+mod calendar;
 mod check;
 mod connector;
 mod cost;
@@ -26,15 +27,15 @@ use futures::{StreamExt as _, stream};
 use url::Url;
 
 pub use self::watch::GmailFeed;
-use self::{directory::Directory, seat::Seats};
+use self::{calendar::Calendar, directory::Directory, seat::Seats};
 use super::{
-    Audience, Capabilities, Counts, Deliveries, DeliveryQuery, Finding, Forwarding, Found,
-    ItemHint, MailProvider, MailReader, MailboxError, MailboxPage, Purpose, QuarantineMove,
-    RestoreMove, Restored, Seen,
+    Audience, Capabilities, Counts, Deliveries, DeliveryQuery, EntryFound, EntryLook, EntryMove,
+    Finding, Forwarding, Found, ItemHint, MailProvider, MailReader, MailboxError, MailboxPage,
+    Purpose, QuarantineMove, RestoreMove, Restored, Seen,
     counts::Tally,
     pace::{self, Pace, SharedBudgets},
     wire as shared,
-    wire::Remembered,
+    wire::{Remembered, Until},
 };
 use crate::{
     clock::SharedClock,
@@ -49,6 +50,10 @@ const WIDTH: usize = 16;
 pub struct GmailMail {
     wire: wire::Wire,
     directory: Directory,
+    /// Where calendars are asked.
+    calendar: Calendar,
+    /// Whether calendar entries go and return with their invitations.
+    with_calendar: bool,
     label_name: String,
     /// Quarantine label by mailbox key.
     quarantines: Remembered,
@@ -68,10 +73,16 @@ impl GmailMail {
             .map_err(|error| FieldError::new("google.service_account_file", error.to_string()))?;
         let scope = format!("google/{}", seats.project());
         let tally = Arc::new(Tally::default());
+        let http = shared::outbound("google.base_url")?;
+        let calendar = Calendar {
+            http: http.clone(),
+            root: root_of(config, "https://www.googleapis.com/")?,
+            ungranted: Until::default(),
+        };
         let directory = Directory {
-            http: shared::outbound("google.base_url")?,
+            http,
             access,
-            root: directory_root(config)?,
+            root: root_of(config, "https://admin.googleapis.com/")?,
             customer: config.customer.clone(),
             pace: Pace::new(clock.clone(), &pace::GOOGLE, format!("{scope}/admin")),
             tally: Arc::clone(&tally),
@@ -85,9 +96,19 @@ impl GmailMail {
                 clock,
             },
             directory,
+            calendar,
+            with_calendar: true,
             label_name: config.quarantine_label.clone(),
             quarantines: Remembered::default(),
         })
+    }
+
+    /// Whether calendar entries go and return with their invitations (`pull.calendar`),
+    /// so that the check knows which scopes that takes; they do unless told.
+    #[must_use]
+    pub const fn with_calendar(mut self, on: bool) -> Self {
+        self.with_calendar = on;
+        self
     }
 
     /// Shares its budgets with the other processes that use this project.
@@ -106,10 +127,11 @@ async fn side_by_side<F: Future>(calls: impl Iterator<Item = F>) -> Vec<F::Outpu
     stream::iter(calls).buffered(WIDTH).collect().await
 }
 
-fn directory_root(config: &Google) -> Result<Url, FieldError> {
+/// Where an API is reached: the configured root, or Google's own for it.
+fn root_of(config: &Google, own: &str) -> Result<Url, FieldError> {
     let root = match &config.base_url {
         Some(url) => format!("{}/", url.as_str().trim_end_matches('/')),
-        None => "https://admin.googleapis.com/".to_owned(),
+        None => own.to_owned(),
     };
     Url::parse(&root).map_err(|error| FieldError::new("google.base_url", error.to_string()))
 }
@@ -185,6 +207,10 @@ impl MailReader for GmailMail {
         mailboxes.iter().map(|_| Ok(Purpose::User)).collect()
     }
 
+    async fn entries(&self, looks: &[EntryLook]) -> Vec<Result<Option<EntryFound>, MailboxError>> {
+        self.entries_of(looks).await
+    }
+
     async fn check(&self) -> Vec<Finding> {
         self.findings().await
     }
@@ -202,6 +228,14 @@ impl MailProvider for GmailMail {
 
     async fn restore(&self, moves: &[RestoreMove]) -> Vec<Result<Restored, MailboxError>> {
         self.restore_all(moves).await
+    }
+
+    async fn remove_entries(&self, moves: &[EntryMove]) -> Vec<Result<(), MailboxError>> {
+        self.take_off(moves).await
+    }
+
+    async fn return_entries(&self, moves: &[EntryMove]) -> Vec<Result<String, MailboxError>> {
+        self.put_on(moves).await
     }
 
     async fn insert(&self, mailbox: &MailboxRef, raw: &[u8]) -> Result<Locator, MailboxError> {

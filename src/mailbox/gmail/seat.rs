@@ -15,7 +15,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use yup_oauth2::{
     CustomHyperClientBuilder, ServiceAccountAuthenticator, ServiceAccountKey,
     authenticator::Authenticator, error::Error as TokenError,
@@ -50,6 +50,9 @@ pub(super) struct Seats {
 pub(super) struct Seat {
     pub(super) hub: Hub,
     pub(super) access: Access,
+    /// Access to its calendar: fetched apart, so that a refusal of that scope is no
+    /// refusal of its mail.
+    calendar: OnceCell<Access>,
 }
 
 /// A person's access token; one fetch at a time.
@@ -111,7 +114,11 @@ impl Seats {
             hub.base_url(root.clone());
             hub.root_url(root.clone());
         }
-        let made = Arc::new(Seat { hub, access });
+        let made = Arc::new(Seat {
+            hub,
+            access,
+            calendar: OnceCell::new(),
+        });
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         if seats.len() >= SEATS {
             let mut used: Vec<u64> = seats.values().map(|(_, used)| *used).collect();
@@ -122,6 +129,16 @@ impl Seats {
         // Another caller may have been quicker: its seat holds the token.
         let (seat, _) = seats.entry(address.to_owned()).or_insert((made, tick));
         Ok(Arc::clone(seat))
+    }
+
+    /// Access to the calendar of a mailbox.
+    pub(super) async fn calendar_access(&self, address: &str) -> Result<Access, MailboxError> {
+        let seat = self.of(address).await?;
+        let access = seat
+            .calendar
+            .get_or_try_init(|| self.access(address))
+            .await?;
+        Ok(access.clone())
     }
 
     /// Access as `subject`.

@@ -60,6 +60,11 @@ impl Call {
         Self::new(Some(mailbox), method, path, Some(body), Effect::Change)
     }
 
+    /// Takes something out of a mailbox.
+    pub(super) fn remove(mailbox: &str, path: &Path) -> Self {
+        Self::new(Some(mailbox), Method::DELETE, path, None, Effect::Change)
+    }
+
     /// The same at another price.
     pub(super) const fn costing(mut self, cost: u32) -> Self {
         self.cost = cost;

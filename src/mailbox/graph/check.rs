@@ -39,6 +39,13 @@ const USEFUL: [(&str, &str); 4] = [
     ),
 ];
 
+/// What calendar entries go and return with (`pull.calendar`), and what becomes of
+/// them without it: granted in Entra, or scoped by RBAC for Applications too.
+const CALENDAR: (&str, &str) = (
+    "Calendars.ReadWrite",
+    "the calendar entries that pulled invitations made stay where they are, unless it is scoped by RBAC for Applications; it is needed for invitations only (pull.calendar)",
+);
+
 /// What may be granted beside it: the check itself reads the organisation.
 const HARMLESS: [&str; 1] = ["Organization.Read.All"];
 
@@ -50,7 +57,7 @@ impl GraphMail {
         };
         let mut findings = vec![finding("Graph token", true, "the credential is accepted")];
         findings.push(match roles(token.expose()) {
-            Some(roles) => permissions(&roles),
+            Some(roles) => permissions(&roles, self.calendar),
             None => finding(
                 "Graph permissions",
                 true,
@@ -80,7 +87,9 @@ impl GraphMail {
     }
 }
 
-fn permissions(roles: &[String]) -> Finding {
+fn permissions(roles: &[String], calendar: bool) -> Finding {
+    let calendar = calendar.then_some(CALENDAR);
+    let useful = || USEFUL.into_iter().chain(calendar);
     let has = |role: &str| roles.iter().any(|r| r == role);
     let missing: Vec<String> = NEEDED
         .iter()
@@ -91,7 +100,7 @@ fn permissions(roles: &[String]) -> Finding {
         .iter()
         .map(String::as_str)
         .filter(|role| !NEEDED.iter().any(|(needed, _)| needed == role))
-        .filter(|role| !USEFUL.iter().any(|(useful, _)| useful == role))
+        .filter(|role| !useful().any(|(useful, _)| useful == *role))
         .filter(|role| *role != MAIL && !HARMLESS.contains(role))
         .collect();
     let mail = if has(MAIL) {
@@ -111,7 +120,7 @@ fn permissions(roles: &[String]) -> Finding {
     }
     let ok = detail.is_empty();
     detail.push(mail.to_owned());
-    let without = USEFUL.iter().filter(|(role, _)| !has(role));
+    let without = useful().filter(|(role, _)| !has(role));
     detail.extend(without.map(|(role, what)| format!("without {role} {what}")));
     finding("Graph permissions", ok, &detail.join("; "))
 }
@@ -150,19 +159,31 @@ mod tests {
     fn missing_and_excess_permissions_are_named() {
         let roles = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect::<Vec<_>>();
         let exact = roles(&["User.Read.All", "GroupMember.Read.All", "Mail.ReadWrite"]);
-        assert!(permissions(&exact).ok);
-        let less = permissions(&roles(&["User.Read.All"]));
+        assert!(permissions(&exact, true).ok);
+        let less = permissions(&roles(&["User.Read.All"]), true);
         assert!(!less.ok && less.detail.contains("GroupMember.Read.All"));
-        let scoped = permissions(&roles(&["User.Read.All", "GroupMember.Read.All"]));
+        let scoped = permissions(&roles(&["User.Read.All", "GroupMember.Read.All"]), true);
         assert!(scoped.ok && scoped.detail.contains("RBAC"));
-        assert!(permissions(&exact).detail.contains("without ThreatHunting"));
+        assert!(
+            permissions(&exact, true)
+                .detail
+                .contains("without ThreatHunting")
+        );
         let mut traced = exact.clone();
         traced.push("ExchangeMessageTrace.Read.All".to_owned());
-        let traced = permissions(&traced);
+        let traced = permissions(&traced, true);
         assert!(traced.ok && !traced.detail.contains("ExchangeMessageTrace"));
+        let named = permissions(&exact, true).detail;
+        assert!(named.contains("without Calendars.ReadWrite"), "{named}");
+        let mut calendar = exact.clone();
+        calendar.push("Calendars.ReadWrite".to_owned());
+        let granted = permissions(&calendar, true);
+        assert!(granted.ok && !granted.detail.contains("Calendars"));
+        let unused = permissions(&calendar, false);
+        assert!(!unused.ok && unused.detail.contains("remove: Calendars.ReadWrite"));
         let mut more = exact;
         more.push("Files.ReadWrite.All".to_owned());
-        let more = permissions(&more);
+        let more = permissions(&more, true);
         assert!(!more.ok && more.detail.contains("Files.ReadWrite.All"));
     }
 

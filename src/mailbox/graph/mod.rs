@@ -4,6 +4,7 @@
 //! go through the governor, and no call is repeated here: the queue decides.
 
 mod batch;
+mod calendar;
 mod call;
 mod check;
 mod directory;
@@ -34,9 +35,9 @@ use graph_rs_sdk::{
 pub use self::subscribe::GraphFeed;
 use self::{call::Call, path::Path, token::Tokens};
 use super::{
-    Audience, Capabilities, Counts, Deliveries, DeliveryQuery, Finding, Forwarding, Found,
-    ItemHint, MailProvider, MailReader, MailboxError, MailboxPage, Purpose, QuarantineMove,
-    RestoreMove, Restored, Seen,
+    Audience, Capabilities, Counts, Deliveries, DeliveryQuery, EntryFound, EntryLook, EntryMove,
+    Finding, Forwarding, Found, ItemHint, MailProvider, MailReader, MailboxError, MailboxPage,
+    Purpose, QuarantineMove, RestoreMove, Restored, Seen,
     pace::SharedBudgets,
     wire as shared,
     wire::{Remembered, Until},
@@ -59,6 +60,8 @@ pub struct GraphMail {
     sent_folders: Remembered,
     /// Set while the tenant is known not to have advanced hunting.
     unhunted: Until,
+    /// Whether calendar entries go and return with their invitations.
+    calendar: bool,
 }
 
 impl GraphMail {
@@ -83,7 +86,16 @@ impl GraphMail {
             names: Remembered::default(),
             sent_folders: Remembered::default(),
             unhunted: Until::default(),
+            calendar: true,
         })
+    }
+
+    /// Whether calendar entries go and return with their invitations (`pull.calendar`),
+    /// so that the check knows which permissions that takes; they do unless told.
+    #[must_use]
+    pub const fn with_calendar(mut self, on: bool) -> Self {
+        self.calendar = on;
+        self
     }
 
     /// Shares its budgets with the other processes that use this app.
@@ -187,6 +199,10 @@ impl MailReader for GraphMail {
         self.purposes_of(mailboxes).await
     }
 
+    async fn entries(&self, looks: &[EntryLook]) -> Vec<Result<Option<EntryFound>, MailboxError>> {
+        self.entries_of(looks).await
+    }
+
     async fn check(&self) -> Vec<Finding> {
         self.findings().await
     }
@@ -207,6 +223,14 @@ impl MailProvider for GraphMail {
     /// it is back.
     async fn restore(&self, moves: &[RestoreMove]) -> Vec<Result<Restored, MailboxError>> {
         self.restore_all(moves).await
+    }
+
+    async fn remove_entries(&self, moves: &[EntryMove]) -> Vec<Result<(), MailboxError>> {
+        self.take_off(moves).await
+    }
+
+    async fn return_entries(&self, moves: &[EntryMove]) -> Vec<Result<String, MailboxError>> {
+        self.make_anew(moves).await
     }
 
     async fn insert(&self, _: &MailboxRef, _: &[u8]) -> Result<Locator, MailboxError> {

@@ -227,6 +227,7 @@ impl Run<'_> {
             settled_at: None,
             rank: exposure.rank(),
             verified_at: sighting.as_ref().map(|_| now),
+            calendar: None,
             sighting,
         })
     }

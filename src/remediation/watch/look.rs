@@ -231,6 +231,7 @@ impl Case<'_> {
             sighting: None,
             rank: 0,
             verified_at: None,
+            calendar: None,
         }
     }
 }

@@ -53,9 +53,14 @@ pub(super) const GROUPS: &[&str] = &[
     directory!("group"),
 ];
 
+pub(super) const EVENTS: &[&str] = &[
+    "https://www.googleapis.com/auth/calendar.events",
+    "https://www.googleapis.com/auth/calendar",
+];
+
 /// The scopes the administrator has granted the service account. Permanent
 /// deletion (`https://mail.google.com/`) is not among them.
-pub(super) const SCOPES: [&str; 9] = [
+pub(super) const SCOPES: [&str; 10] = [
     gmail!("readonly"),
     gmail!("modify"),
     gmail!("insert"),
@@ -65,6 +70,7 @@ pub(super) const SCOPES: [&str; 9] = [
     directory!("user.readonly"),
     directory!("group.readonly"),
     directory!("group.member.readonly"),
+    "https://www.googleapis.com/auth/calendar.events",
 ];
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -125,7 +131,9 @@ fn token(tenant: &Tenant, call: &Call) -> Result<Reply, Refused> {
     if scopes.is_empty() {
         return refuse(400, "invalid_scope", "Empty or missing scope not allowed.");
     }
-    if !scopes.iter().all(|scope| SCOPES.contains(&scope.as_str())) {
+    let withheld = tenant.platform().withheld.clone();
+    let granted = |scope: &String| SCOPES.contains(&scope.as_str()) && !withheld.contains(scope);
+    if !scopes.iter().all(granted) {
         return refuse(
             401,
             "unauthorized_client",

@@ -1,6 +1,7 @@
 //! The Google face: token endpoint, Gmail API, Directory API.
 
 mod auth;
+mod calendar;
 mod directory;
 mod insert;
 mod labels;
@@ -68,6 +69,7 @@ pub(super) fn answer(tenant: &Tenant, route: Route, call: &Call) -> Reply {
     let result = match route.face {
         Face::GoogleAuth => auth::answer(tenant, route.operation, call),
         Face::Directory => directory::answer(tenant, route.operation, call),
+        Face::Calendar => calendar::answer(tenant, route, call),
         _ => gmail(tenant, route, call),
     };
     result.unwrap_or_else(|reply| *reply)

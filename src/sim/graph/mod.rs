@@ -1,6 +1,7 @@
 //! The Microsoft Graph face, `/v1.0`.
 
 mod batch;
+mod calendar;
 mod folders;
 mod hunting;
 mod messages;
@@ -214,6 +215,9 @@ const fn role(operation: Operation) -> Option<(&'static str, &'static str)> {
         O::MessageTrace => ("ExchangeMessageTrace.Read.All", "Forbidden"),
         O::Hunting => ("ThreatHunting.Read.All", "Forbidden"),
         O::MailboxSettings | O::MessageRules => ("MailboxSettings.Read", "ErrorAccessDenied"),
+        O::MessageEvent | O::EventsList | O::EventGet | O::EventCreate | O::EventDelete => {
+            ("Calendars.ReadWrite", "ErrorAccessDenied")
+        }
         O::SendMail | O::MessageSend => ("Mail.Send", "ErrorAccessDenied"),
         _ => ("Mail.ReadWrite", "ErrorAccessDenied"),
     })
@@ -295,6 +299,11 @@ fn execute(tenant: &Tenant, route: Route, call: &Call) -> Result<Reply, Refused>
         O::SubscriptionReauthorize => subscriptions::reauthorize(tenant, call),
         O::MessageSearch | O::FolderMessages => messages::list(tenant, call),
         O::MessageGet => messages::get(tenant, call),
+        O::MessageEvent => calendar::of_message(tenant, call),
+        O::EventsList => calendar::list(tenant, call),
+        O::EventGet => calendar::get(tenant, call),
+        O::EventCreate => calendar::create(tenant, call),
+        O::EventDelete => calendar::delete(tenant, call),
         O::MessageValue => messages::value(tenant, call),
         O::MessageMove => messages::relocate(tenant, call),
         O::MessagePatch => messages::patch(tenant, call),

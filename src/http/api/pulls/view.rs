@@ -5,8 +5,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    domain::{CampaignId, Desired, Observed, Place, PullId, PullRole, SubmissionId},
-    http::api::words::{DesiredWord, ObservedWord, ProviderWord, RoleWord},
+    domain::{
+        CalendarEntry, CampaignId, Desired, EntryState, Observed, Place, PullId, PullRole,
+        SubmissionId,
+    },
+    http::api::words::{DesiredWord, EntryWord, ObservedWord, ProviderWord, RoleWord},
     store::pull::Pull,
 };
 
@@ -62,6 +65,29 @@ pub(in crate::http) struct PullView {
     intent_at: Option<DateTime<Utc>>,
     /// When it came to rest.
     settled_at: Option<DateTime<Utc>>,
+    /// What became of the calendar entry that it made; absent where it is no
+    /// invitation, or its entry was not dealt with yet.
+    calendar: Option<EntryView>,
+}
+
+/// The calendar entry that an invitation made.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CalendarEntry)]
+pub(in crate::http) struct EntryView {
+    /// Where it stands.
+    #[schema(value_type = EntryWord)]
+    state: EntryState,
+    /// What else is to be known, in plain words; empty where that is all.
+    remark: String,
+}
+
+impl From<&CalendarEntry> for EntryView {
+    fn from(entry: &CalendarEntry) -> Self {
+        Self {
+            state: entry.state,
+            remark: entry.remark.clone(),
+        }
+    }
 }
 
 impl From<&Pull> for PullView {
@@ -86,6 +112,7 @@ impl From<&Pull> for PullView {
             found_at: p.found_at,
             intent_at: p.intent_at,
             settled_at: p.settled_at,
+            calendar: p.calendar.as_ref().map(EntryView::from),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Words, before, copy, id, now};
 use crate::{
-    domain::{Desired, Observed, Place, Provider, PullRole},
+    domain::{CalendarEntry, Desired, EntryState, Observed, Place, Provider, PullRole},
     store::pull::Pull,
 };
 
@@ -151,5 +151,23 @@ fn pull(w: &Words, each: &Copy) -> Option<Pull> {
         sighting: None,
         rank: 0,
         verified_at: None,
+        calendar: entry(w, *n),
+    })
+}
+
+/// Two of them are shown with the calendar entries that they made.
+fn entry(w: &Words, n: u128) -> Option<CalendarEntry> {
+    let (state, remark) = match n {
+        1 => (EntryState::Removed, String::new()),
+        4 => (
+            EntryState::Left,
+            w.say("its calendar entry stays: the provider denies access: ErrorAccessDenied"),
+        ),
+        _ => return None,
+    };
+    Some(CalendarEntry {
+        state,
+        remark,
+        ..CalendarEntry::sought()
     })
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::super::{chip::Chip, text::Plain, when::When};
 use crate::{
-    domain::{Desired, Observed, Place, Provider, PullRole},
+    domain::{CalendarEntry, Desired, EntryState, Observed, Place, Provider, PullRole},
     store::pull::Pull,
 };
 
@@ -28,6 +28,8 @@ pub struct PullRow {
     pub marks: Vec<&'static str>,
     /// The last failure.
     pub error: Plain,
+    /// What became of the calendar entry that it made; empty for other mail.
+    pub entry: Plain,
     /// When it came to rest, else when it was found.
     pub at: When,
     /// Whether it can be put back.
@@ -59,6 +61,7 @@ impl PullRow {
                 .unwrap_or_default(),
             marks: original.map(marks).unwrap_or_default(),
             error: Plain::line(pull.last_error.as_deref().unwrap_or_default(), 200),
+            entry: pull.calendar.as_ref().map(entry_of).unwrap_or_default(),
             at: When::of(pull.settled_at.unwrap_or(pull.found_at), now),
             restorable: Self::restorable(pull),
             waits: pull.role == PullRole::Variant
@@ -75,6 +78,24 @@ impl PullRow {
                 Observed::Gone | Observed::Changed | Observed::Failed
             )
     }
+}
+
+/// What became of a calendar entry, as one says it.
+fn entry_of(entry: &CalendarEntry) -> Plain {
+    let known = match entry.state {
+        EntryState::Sought | EntryState::Found => "on the calendar",
+        EntryState::Removing => "being removed",
+        EntryState::Removed => "removed",
+        EntryState::Returning => "being put back",
+        EntryState::Returned => "put back",
+        EntryState::Gone => "none there",
+        EntryState::Left => "left there",
+    };
+    let line = match entry.remark.as_str() {
+        "" => format!("Calendar entry: {known}"),
+        remark => format!("Calendar entry: {known} ({remark})"),
+    };
+    Plain::line(&line, 240)
 }
 
 /// A platform's name as people say it.
