@@ -7,7 +7,7 @@
 //! ```text
 //! main | demo
 //! http, auth
-//! intake, triage, remediation, analyze
+//! intake, triage, remediation, analyze, audit
 //! policy
 //! learn
 //! app
@@ -20,6 +20,7 @@
 
 pub mod analyze;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod clock;

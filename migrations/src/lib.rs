@@ -20,6 +20,7 @@ mod m20261123_000011_subscriptions;
 mod m20261123_000012_budget;
 mod m20261124_000013_stages;
 mod m20261124_000014_calendar;
+mod m20261124_000015_audit;
 
 /// All migrations, in order.
 pub struct Migrator;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000012_budget::Migration),
             Box::new(m20261124_000013_stages::Migration),
             Box::new(m20261124_000014_calendar::Migration),
+            Box::new(m20261124_000015_audit::Migration),
         ]
     }
 }

@@ -7,7 +7,7 @@ use chrono::{SecondsFormat, TimeDelta};
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret as _;
 
-use super::{ConfigFile, start};
+use super::{ConfigFile, policy::operator, start};
 use crate::{
     auth::{Scope, Scopes, api_key},
     clock::{Clock as _, SystemClock},
@@ -82,7 +82,10 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Revoke { id, file } => {
             let (store, tenant) = open(&file).await?;
             let tx = store.begin().await?;
-            let done = tx.of(tenant).revoke_api_key(id, SystemClock.now()).await?;
+            let done = tx
+                .of(tenant)
+                .revoke_api_key(id, &operator(), SystemClock.now())
+                .await?;
             tx.commit().await?;
             store.close().await?;
             if !done {
@@ -114,7 +117,7 @@ async fn create(new: Create) -> anyhow::Result<()> {
         revoked_at: None,
     };
     let tx = store.begin().await?;
-    tx.of(tenant).insert_api_key(&row).await?;
+    tx.of(tenant).insert_api_key(&row, &operator()).await?;
     tx.commit().await?;
     store.close().await?;
     eprintln!(

@@ -19,6 +19,7 @@ macro_rules! put {
 }
 
 mod analyze;
+mod audit;
 mod clicks;
 mod config;
 #[cfg(feature = "sim")]
@@ -99,6 +100,9 @@ enum Command {
     /// Stop all pulls, let them go on, and see what waits
     #[command(subcommand)]
     Pulls(pulls::Command),
+    /// Check the audit trail, and see who did what
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Prove a judgement
     #[command(subcommand)]
     Verdict(verdict::Command),
@@ -185,6 +189,7 @@ impl Cli {
             Command::Receipt(command) => receipt::run(command).await,
             Command::Clicks(command) => clicks::run(command).await,
             Command::Pulls(command) => pulls::run(command).await,
+            Command::Audit(command) => audit::run(command).await,
             Command::Verdict(command) => verdict::run(command).await,
             Command::Model(command) => model::run(command).await,
             Command::DissectFiles => Ok(dissect_files()),

@@ -15,6 +15,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     app::{App, Judging, Mail, StoredBudgets},
+    audit,
     auth::{ReporterVerifier, VerifierError},
     clock::SharedClock,
     config::{Config, FieldError, files::Files, policy::PolicyError, server::Server},
@@ -300,7 +301,8 @@ fn kinds(app: &App) -> Vec<Arc<dyn Work>> {
         Arc::new(remediation::Pulling(Arc::clone(&app))),
         Arc::new(remediation::Close(Arc::clone(&app))),
         Arc::new(remediation::watch::Watching(Arc::clone(&app))),
-        Arc::new(remediation::watch::Subscribing(app)),
+        Arc::new(remediation::watch::Subscribing(Arc::clone(&app))),
+        Arc::new(audit::Leaving(app)),
     ]
 }
 
@@ -323,6 +325,9 @@ pub async fn resume(app: &App) -> Result<(), StoreError> {
     if app.mail.feeds().next().is_some() {
         // What expired while nobody was here is found out.
         periodic.push(jobs::subscribe(app.tenant, now));
+    }
+    if app.config.audit.is_on() {
+        periodic.push(jobs::checkpoint(app.tenant, now));
     }
     tx.of(app.tenant).enqueue(periodic, now).await?;
     if !app.config.reporters.reputation.enabled {

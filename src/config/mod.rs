@@ -4,6 +4,7 @@
 //! (`UNHOOK__SECTION__FIELD`), then the secrets that are given as `*_file`.
 //! May use nothing but `domain` and `clock`.
 
+pub mod audit;
 pub mod authentication;
 pub mod blobs;
 pub mod database;
@@ -74,6 +75,8 @@ pub struct Config {
     pub workers: workers::WorkerPace,
     /// How long a pulled campaign is looked for again.
     pub watch: watch::Watch,
+    /// Where signed checkpoints of the audit trail go.
+    pub audit: audit::Audit,
     /// What is logged, and how.
     pub log: log::Log,
 }
@@ -131,6 +134,7 @@ impl Config {
         self.fetch.validate()?;
         self.notify.validate()?;
         self.workers.validate()?;
+        self.audit.validate()?;
         self.log.validate()?;
         Ok(())
     }

@@ -186,7 +186,7 @@ async fn make_key(app: &App, name: &str, scopes: &[Scope]) -> anyhow::Result<Str
         revoked_at: None,
     };
     let tx = app.store.begin().await?;
-    tx.of(app.tenant).insert_api_key(&row).await?;
+    tx.of(app.tenant).insert_api_key(&row, "demo").await?;
     tx.commit().await?;
     Ok(made.secret.expose_secret().to_owned())
 }

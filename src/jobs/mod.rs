@@ -46,6 +46,8 @@ pub const WATCH: &str = "watch";
 pub const SUBSCRIBE: &str = "subscribe";
 /// Sends one letter.
 pub const LETTER: &str = "letter";
+/// Has signed checkpoints of the audit trail leave the host.
+pub const CHECKPOINT: &str = "checkpoint";
 /// Tries a policy on the history.
 pub const TRIAL: &str = "trial";
 
@@ -116,6 +118,12 @@ pub fn watch(remediation: RemediationId, at: DateTime<Utc>) -> NewJob {
 #[must_use]
 pub fn subscribe(tenant: TenantId, at: DateTime<Utc>) -> NewJob {
     job(SUBSCRIBE, tenant.to_string(), at, 1_000_000)
+}
+
+/// See [`CHECKPOINT`].
+#[must_use]
+pub fn checkpoint(tenant: TenantId, at: DateTime<Utc>) -> NewJob {
+    job(CHECKPOINT, tenant.to_string(), at, 1_000_000)
 }
 
 /// See [`LETTER`].

@@ -122,7 +122,7 @@ pub async fn answer(
             approval.state = ApprovalState::Refused;
             if in_force {
                 let why = format!("the second person refused: {reason}");
-                brake::halt(app, &rows, &mut remediation, &why, now).await?;
+                brake::halt(app, &rows, &mut remediation, (actor, &why), now).await?;
             }
             "approval_refused"
         }
@@ -133,7 +133,7 @@ pub async fn answer(
             approval.state = ApprovalState::Withdrawn;
             if in_force {
                 let why = format!("the approval was withdrawn: {reason}");
-                brake::halt(app, &rows, &mut remediation, &why, now).await?;
+                brake::halt(app, &rows, &mut remediation, (actor, &why), now).await?;
             }
             "approval_withdrawn"
         }
@@ -252,7 +252,7 @@ pub async fn halt(
         .filter(|held| held.halted.is_none() && !held.state.is_put_back())
         .ok_or(ApprovalError::NothingHeld("nothing of it is being pulled"))?;
     let why = format!("{actor}: {reason}");
-    brake::halt(app, &rows, &mut held, &why, now).await?;
+    brake::halt(app, &rows, &mut held, (actor, &why), now).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -38,15 +38,15 @@ pub(super) async fn hear(
         "{heard} of {} copies moved were objected to or put back",
         counts.moved
     );
-    halt(app, rows, &mut held, &why, now).await
+    halt(app, rows, &mut held, ("unhook", &why), now).await
 }
 
-/// Halts one pull, and all automatic ones when it is not the first of the day.
+/// Halts one pull in somebody's name, and all automatic ones when it is not the first of the day.
 pub(super) async fn halt(
     app: &App,
     rows: &Rows<'_>,
     held: &mut Remediation,
-    why: &str,
+    (by, why): (&str, &str),
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     held.halted = Some(why.to_owned());
@@ -55,6 +55,7 @@ pub(super) async fn halt(
     rows.save_remediation(held).await?;
     let event = Event::new("pull_halted", now)
         .of(held.campaign)
+        .by(by)
         .with(serde_json::json!({ "reason": why }));
     rows.record(vec![event]).await?;
     let halted = rows.halted_since(now - TimeDelta::days(1)).await?;

@@ -1,7 +1,11 @@
 //! Brings copies from what is to what is wanted: look, decide, record the
 //! intent, do it once, record what came of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -20,7 +24,7 @@ use crate::{
         Seen,
     },
     message::{self, Fingerprint, Limits},
-    store::{Rows, StoreError, job::Lease, pull::Pull},
+    store::{Rows, StoreError, audit::Deed, job::Lease, pull::Pull},
 };
 
 /// Failed attempts after which a copy is given up and shown as failed.
@@ -493,7 +497,34 @@ impl Reconciler<'_> {
                 intents.push(pull);
             }
         }
+        let begun = match desired {
+            Desired::Pulled => "pull_begun",
+            Desired::InPlace => "restore_begun",
+        };
+        self.tell(rows, begun, &intents.iter().collect::<Vec<_>>(), now);
         Ok(intents)
+    }
+
+    /// Tells the audit trail what was done to copies: one entry a round, with their ids
+    /// and the hashes of the evidence that it rests on.
+    fn tell(&self, rows: &Rows<'_>, action: &str, pulls: &[&Pull], now: DateTime<Utc>) {
+        let Some(first) = pulls.first() else { return };
+        let evidence: BTreeSet<&str> = pulls
+            .iter()
+            .filter_map(|pull| pull.evidence_sha256.as_deref())
+            .collect();
+        let ids: Vec<String> = pulls.iter().map(|pull| pull.id.to_string()).collect();
+        let detail = serde_json::json!({
+            "pulls": ids,
+            "evidence": evidence,
+            "decision": first.decision_version,
+        });
+        let deed = Deed::new(action, now).with(&detail);
+        rows.note(match (self.campaign, first.submission) {
+            (Some(campaign), _) => deed.about(campaign),
+            (None, Some(submission)) => deed.about(submission),
+            (None, None) => deed,
+        });
     }
 
     async fn record(&self, pulls: Vec<Pull>, rest: &mut Rest) -> Result<(), StoreError> {
@@ -504,16 +535,23 @@ impl Reconciler<'_> {
         let tx = self.app.store.begin().await?;
         tx.hold(self.lease, self.app.lease_end(now)).await?;
         let mut kept = Vec::with_capacity(pulls.len());
+        let rows = tx.of(self.app.tenant);
         for pull in pulls {
-            if tx.of(self.app.tenant).save_pull(&pull).await? {
+            if rows.save_pull(&pull).await? {
                 kept.push(pull);
             }
         }
+        kept.retain(|p| p.settled_at == Some(now) || p.snapshot().settled());
+        let mut by_state: BTreeMap<&str, Vec<&Pull>> = BTreeMap::new();
+        for pull in &kept {
+            let alike = by_state.entry(pull.observed.as_str()).or_default();
+            alike.push(pull);
+        }
+        for (state, alike) in by_state {
+            self.tell(&rows, state, &alike, now);
+        }
         tx.commit().await?;
-        for pull in kept
-            .iter()
-            .filter(|p| p.settled_at == Some(now) || p.snapshot().settled())
-        {
+        for pull in &kept {
             match pull.observed {
                 Observed::Pulled => rest.pulled += 1,
                 Observed::Restored => rest.restored += 1,

@@ -6,7 +6,7 @@ use sea_orm::{
     QueryFilter as _, QueryOrder as _, sea_query::Expr,
 };
 
-use super::{Scope, Store, StoreError, instant, millis, parse};
+use super::{Scope, Store, StoreError, audit::Deed, instant, millis, parse};
 use crate::domain::{ApiKeyId, TenantId};
 
 mod entity {
@@ -109,11 +109,11 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, DatabaseTransaction> {
-    /// Keeps a new key.
+    /// Keeps a new key that `by` made.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn insert_api_key(&self, key: &ApiKeyRow) -> Result<(), StoreError> {
+    pub async fn insert_api_key(&self, key: &ApiKeyRow, by: &str) -> Result<(), StoreError> {
         let row = entity::ActiveModel {
             id: Set(key.id.to_string()),
             tenant_id: Set(self.tenant.clone()),
@@ -127,16 +127,24 @@ impl Scope<'_, DatabaseTransaction> {
         entity::Entity::insert(row)
             .exec_without_returning(self.conn)
             .await?;
+        let detail = serde_json::json!({
+            "scopes": key.scopes,
+            "until": key.expires_at,
+            "sha256": key.hash,
+        });
+        let deed = Deed::new("key_made", key.created_at).by(by);
+        self.note(deed.about(key.id).with(&detail));
         Ok(())
     }
 
-    /// Takes a key back. Gives whether it was there and in force.
+    /// Takes a key back in the name of `by`. Gives whether it was there and in force.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn revoke_api_key(
         &self,
         id: ApiKeyId,
+        by: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let done = entity::Entity::update_many()
@@ -146,6 +154,10 @@ impl Scope<'_, DatabaseTransaction> {
             .filter(entity::Column::RevokedAt.is_null())
             .exec(self.conn)
             .await?;
-        Ok(done.rows_affected == 1)
+        let revoked = done.rows_affected == 1;
+        if revoked {
+            self.note(Deed::new("key_revoked", now).by(by).about(id));
+        }
+        Ok(revoked)
     }
 }

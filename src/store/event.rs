@@ -8,7 +8,7 @@ use sea_orm::{
     PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
-use super::{Scope, StoreError, batch::Batch, instant, millis, parse};
+use super::{Scope, StoreError, audit::Deed, batch::Batch, instant, millis, parse};
 use crate::domain::{CampaignId, EventId, SubmissionId};
 
 mod entity {
@@ -172,7 +172,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl Scope<'_, DatabaseTransaction> {
-    /// Adds lines to timelines.
+    /// Adds lines to timelines, and tells the audit trail of those that it is for.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
@@ -185,6 +185,9 @@ impl Scope<'_, DatabaseTransaction> {
     pub(super) fn add_events(&self, batch: &mut Batch, events: Vec<Event>) {
         if events.is_empty() {
             return;
+        }
+        for deed in events.iter().filter_map(Deed::of_event) {
+            self.note(deed);
         }
         let rows = events.into_iter().map(|event| entity::ActiveModel {
             id: Set(event.id.to_string()),

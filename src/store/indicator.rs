@@ -11,7 +11,9 @@ use sea_orm::{
     sea_query::{Expr, OnConflict},
 };
 
-use super::{Page, PageRequest, Scope, StoreError, answer::key, instant, millis, parse};
+use super::{
+    Page, PageRequest, Scope, StoreError, answer::key, audit::Deed, instant, millis, parse,
+};
 use crate::domain::{AskedKind, Reputation};
 
 mod entity {
@@ -214,6 +216,14 @@ impl Scope<'_, DatabaseTransaction> {
             .on_conflict(same)
             .exec_without_returning(self.conn)
             .await?;
+        // What it is about may name a person: its hash does for whoever asks.
+        let detail = serde_json::json!({
+            "kind": one.kind.as_str(),
+            "reputation": one.reputation.as_str(),
+            "until": one.until,
+        });
+        let deed = Deed::new("indicator_added", one.added_at).by(&one.added_by);
+        self.note(deed.about(key(&one.value)).with(&detail));
         Ok(())
     }
 
@@ -238,6 +248,12 @@ impl Scope<'_, DatabaseTransaction> {
             .filter(C::WithdrawnAt.is_null())
             .exec(self.conn)
             .await?;
-        Ok(done.rows_affected == 1)
+        let withdrawn = done.rows_affected == 1;
+        if withdrawn {
+            let detail = serde_json::json!({ "kind": kind.as_str() });
+            let deed = Deed::new("indicator_withdrawn", now).by(by);
+            self.note(deed.about(key(value)).with(&detail));
+        }
+        Ok(withdrawn)
     }
 }

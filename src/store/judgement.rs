@@ -7,7 +7,7 @@ use sea_orm::{
     QueryFilter as _, QueryOrder as _, QuerySelect as _, Select, sea_query::OnConflict,
 };
 
-use super::{Scope, StoreError, instant, millis, parse};
+use super::{Scope, StoreError, audit::Deed, instant, millis, parse};
 use crate::domain::{AssessmentId, InForceId, SubmissionId, Verdict};
 
 mod policy {
@@ -384,7 +384,7 @@ impl Scope<'_, DatabaseTransaction> {
             trial: Set(p.trial.clone()),
             tried_at: Set(p.tried_at.map(millis)),
         };
-        policy::Entity::insert(row)
+        let new = policy::Entity::insert(row)
             .on_conflict(
                 OnConflict::columns([policy::Column::TenantId, policy::Column::Version])
                     .do_nothing()
@@ -392,6 +392,10 @@ impl Scope<'_, DatabaseTransaction> {
             )
             .exec_without_returning(self.conn)
             .await?;
+        if new > 0 {
+            let deed = Deed::new("policy_proposed", p.created_at).by(&p.created_by);
+            self.note(deed.about(&p.version));
+        }
         Ok(())
     }
 
@@ -410,6 +414,7 @@ impl Scope<'_, DatabaseTransaction> {
             tried_at: Set(Some(millis(now))),
             ..Default::default()
         };
+        self.note(Deed::new("policy_tried", now).about(version));
         policy::Entity::update_many()
             .set(row)
             .filter(policy::Column::TenantId.eq(&self.tenant))
@@ -433,7 +438,7 @@ impl Scope<'_, DatabaseTransaction> {
             created_by: Set(m.created_by.clone()),
             created_at: Set(millis(m.created_at)),
         };
-        model::Entity::insert(row)
+        let new = model::Entity::insert(row)
             .on_conflict(
                 OnConflict::columns([model::Column::TenantId, model::Column::Version])
                     .do_nothing()
@@ -441,6 +446,11 @@ impl Scope<'_, DatabaseTransaction> {
             )
             .exec_without_returning(self.conn)
             .await?;
+        if new > 0 {
+            let file = serde_json::json!({ "sha256": m.blob_sha256 });
+            let deed = Deed::new("model_trained", m.created_at).by(&m.created_by);
+            self.note(deed.about(&m.version).with(&file));
+        }
         Ok(())
     }
 
@@ -452,8 +462,9 @@ impl Scope<'_, DatabaseTransaction> {
     pub async fn put_into_force(&self, f: &InForce) -> Result<(), StoreError> {
         let latest = self.in_force().await?.map(|latest| latest.since);
         let since = latest.map_or(f.since, |latest| f.since.max(latest + MOMENT));
+        let id = InForceId::new(since);
         let row = in_force::ActiveModel {
-            id: Set(InForceId::new(since).to_string()),
+            id: Set(id.to_string()),
             tenant_id: Set(self.tenant.clone()),
             policy_version: Set(f.policy_version.clone()),
             model_version: Set(f.model_version.clone()),
@@ -463,6 +474,12 @@ impl Scope<'_, DatabaseTransaction> {
         in_force::Entity::insert(row)
             .exec_without_returning(self.conn)
             .await?;
+        let what = serde_json::json!({
+            "policy": f.policy_version.as_deref().unwrap_or("configuration"),
+            "model": f.model_version.as_deref().unwrap_or("shipped"),
+        });
+        let deed = Deed::new("put_into_force", since).by(&f.decided_by);
+        self.note(deed.about(id).with(&what));
         Ok(())
     }
 

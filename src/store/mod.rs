@@ -9,6 +9,7 @@
 pub mod answer;
 pub mod api_key;
 pub mod approval;
+pub mod audit;
 mod batch;
 pub mod blobs;
 mod budget;
@@ -260,6 +261,7 @@ impl Store {
         Scope {
             conn: &self.reader,
             tenant: tenant.to_string(),
+            deeds: None,
         }
     }
 
@@ -272,6 +274,7 @@ impl Store {
             inner: self.writer.begin().await?,
             observer: self.observer.clone(),
             checkpoints: self.checkpoints.clone(),
+            deeds: audit::Deeds::default(),
         })
     }
 
@@ -329,6 +332,8 @@ pub struct Tx {
     inner: DatabaseTransaction,
     observer: Option<CommitObserver>,
     checkpoints: Option<Checkpoints>,
+    /// What is appended to the audit trail with it.
+    deeds: audit::Deeds,
 }
 
 impl Tx {
@@ -338,14 +343,19 @@ impl Tx {
         Scope {
             conn: &self.inner,
             tenant: tenant.to_string(),
+            deeds: Some(&self.deeds),
         }
     }
 
-    /// Makes the change durable.
+    /// Makes the change durable, together with what it tells the audit trail.
     ///
     /// # Errors
     /// [`StoreError`]; nothing of the change has happened then.
     pub async fn commit(self) -> Result<(), StoreError> {
+        // Last of all: nothing else is taken hold of behind the trail's head.
+        for (tenant, deeds) in self.deeds.take() {
+            audit::append(&self.inner, &tenant, deeds).await?;
+        }
         let done = self.inner.commit().await.map_err(StoreError::from);
         if let Some(checkpoints) = &self.checkpoints {
             match done {
@@ -371,6 +381,8 @@ impl Tx {
 pub struct Scope<'a, C> {
     conn: &'a C,
     tenant: String,
+    /// Of the change that this is inside of.
+    deeds: Option<&'a audit::Deeds>,
 }
 
 /// Reads and writes inside a change; see [`Tx::of`].

@@ -6,7 +6,7 @@ use sea_orm::{
     QueryFilter as _,
 };
 
-use super::{Scope, Store, StoreError, Tx, instant, millis, parse};
+use super::{Scope, Store, StoreError, Tx, audit::Deed, instant, millis, parse};
 use crate::domain::{ApiKeyId, TenantId};
 
 mod entity {
@@ -84,6 +84,10 @@ impl Scope<'_, DatabaseTransaction> {
         entity::Entity::insert(row)
             .exec_without_returning(self.conn)
             .await?;
+        let who = s.api_key.to_string();
+        let until = serde_json::json!({ "until": s.expires_at });
+        let deed = Deed::new("signed_in", s.created_at).by(&who);
+        self.note(deed.about(who).with(&until));
         Ok(())
     }
 }

@@ -228,7 +228,7 @@ async fn all_refused_keys_look_the_same() {
     let now = unhook::clock::Clock::now(&*api.app.clock);
     assert!(
         tx.of(api.app.tenant)
-            .revoke_api_key(id, now)
+            .revoke_api_key(id, "test", now)
             .await
             .expect("revoked")
     );

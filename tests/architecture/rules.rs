@@ -33,7 +33,7 @@ impl fmt::Display for Violation {
 const LAYERS: &[&[&str]] = &[
     &["main", "cli", "demo"],
     &["http", "auth"],
-    &["intake", "triage", "remediation", "analyze"],
+    &["intake", "triage", "remediation", "analyze", "audit"],
     &["policy"],
     &["learn"],
     &["app"],
@@ -59,6 +59,8 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ("triage", &["remediation"]),
     // a campaign at rest schedules the thanks, an overturn the undoing
     ("remediation", &["triage"]),
+    // one key signs receipts and checkpoints
+    ("audit", &["remediation"]),
     // configuration speaks in domain types
     ("config", &["domain"]),
     ("clock", &["domain"]),

@@ -1,6 +1,7 @@
 //! From a click to thanks, and back: what a person would notice, judged from the
 //! simulated mailboxes.
 
+mod audit;
 mod campaigns;
 mod hunting;
 mod lookups;

@@ -315,7 +315,7 @@ impl Lookout {
             revoked_at: None,
         };
         let tx = self.app.store.begin().await.expect("tx");
-        let kept = tx.of(self.app.tenant).insert_api_key(&row).await;
+        let kept = tx.of(self.app.tenant).insert_api_key(&row, "test").await;
         kept.expect("kept");
         tx.commit().await.expect("commit");
         made.secret.expose_secret().to_owned()

@@ -305,7 +305,7 @@ impl House {
         };
         let tx = self.app.store.begin().await.expect("tx");
         tx.of(self.app.tenant)
-            .insert_api_key(&row)
+            .insert_api_key(&row, "test")
             .await
             .expect("insert");
         tx.commit().await.expect("commit");

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     auth::{Scope, api_key::KeyHash},
-    store::api_key::ApiKeyRow,
+    store::{api_key::ApiKeyRow, audit::Deed},
 };
 
 /// Refused keys that one address may send within [`WINDOW_SECONDS`].
@@ -181,6 +181,9 @@ pub(super) async fn sign_out(
 ) -> Result<HttpResponse, PageError> {
     let signed = change.signed;
     let tx = signed.app.store.begin().await?;
+    let who = signed.actor();
+    let out = Deed::new("signed_out", signed.now).by(&who).about(who);
+    tx.of(signed.session.tenant).note(out);
     tx.end_console_session(&signed.session.hash, signed.now)
         .await?;
     tx.commit().await?;

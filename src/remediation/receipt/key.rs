@@ -75,15 +75,19 @@ impl Key {
 
     /// The receipt with its signature.
     pub(super) fn sign(&self, receipt: Value) -> Value {
-        let signature = self.pair.sign(canonical(&receipt).as_bytes());
+        let signature = self.signature(&receipt);
+        json!({ "receipt": receipt, "signature": signature })
+    }
+
+    /// The signature over the canonical text of a value; see [`super::check_signature`].
+    #[must_use]
+    pub fn signature(&self, value: &Value) -> Value {
+        let signature = self.pair.sign(canonical(value).as_bytes());
         json!({
-            "receipt": receipt,
-            "signature": {
-                "algorithm": "Ed25519",
-                "key_id": self.id,
-                "public_key": self.public(),
-                "value": STANDARD.encode(signature.as_ref()),
-            },
+            "algorithm": "Ed25519",
+            "key_id": self.id,
+            "public_key": self.public(),
+            "value": STANDARD.encode(signature.as_ref()),
         })
     }
 }

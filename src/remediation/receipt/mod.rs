@@ -27,7 +27,7 @@ use crate::{
 };
 
 pub use key::{Key, KeyError, key};
-pub use verify::{ReceiptError, Verified, canonical, check};
+pub use verify::{ReceiptError, Verified, canonical, check, check_signature};
 
 /// The format's name and version.
 pub const FORMAT: &str = "unhook-coverage-receipt/1";

@@ -103,17 +103,17 @@ fn write(value: &Value, out: &mut String) {
     }
 }
 
-/// Checks a receipt's signature and chain; with `expected`, the base64 of a public
-/// key, also that this key signed it.
+/// Checks the signature that stands in `file` over `signed`; gives the public key that
+/// it was made with, base64, and the key's name.
 ///
 /// # Errors
-/// See [`ReceiptError`].
-pub fn check(file: &Value, expected: Option<&str>) -> Result<Verified, ReceiptError> {
+/// [`ReceiptError::Form`] where there is no such signature, [`ReceiptError::Signature`]
+/// where it does not fit.
+pub fn check_signature<'a>(
+    file: &'a Value,
+    signed: &Value,
+) -> Result<(&'a str, String), ReceiptError> {
     let form = ReceiptError::Form;
-    let receipt = file.get("receipt").ok_or(form("no member receipt"))?;
-    if receipt.get("format").and_then(Value::as_str) != Some(FORMAT) {
-        return Err(form("another format or version"));
-    }
     let text = |name: &str| {
         file.get("signature")
             .and_then(|signature| signature.get(name))
@@ -130,9 +130,23 @@ pub fn check(file: &Value, expected: Option<&str>) -> Result<Verified, ReceiptEr
         .and_then(|value| STANDARD.decode(value).ok())
         .ok_or(form("no signature"))?;
     UnparsedPublicKey::new(&ED25519, &public)
-        .verify(canonical(receipt).as_bytes(), &signature)
+        .verify(canonical(signed).as_bytes(), &signature)
         .map_err(|_| ReceiptError::Signature)?;
-    let key_id = id_of(&public);
+    Ok((public_text, id_of(&public)))
+}
+
+/// Checks a receipt's signature and chain; with `expected`, the base64 of a public
+/// key, also that this key signed it.
+///
+/// # Errors
+/// See [`ReceiptError`].
+pub fn check(file: &Value, expected: Option<&str>) -> Result<Verified, ReceiptError> {
+    let form = ReceiptError::Form;
+    let receipt = file.get("receipt").ok_or(form("no member receipt"))?;
+    if receipt.get("format").and_then(Value::as_str) != Some(FORMAT) {
+        return Err(form("another format or version"));
+    }
+    let (public_text, key_id) = check_signature(file, receipt)?;
     if let Some(wanted) = expected
         && wanted.trim() != public_text
     {
