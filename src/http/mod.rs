@@ -20,6 +20,7 @@ pub mod problem;
 pub mod rate;
 mod sightings;
 mod state;
+mod viewed;
 
 use std::sync::Arc;
 

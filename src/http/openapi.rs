@@ -96,6 +96,7 @@ operations! {
     api::indicators::create::create,
     api::indicators::withdraw::withdraw,
     api::jobs::parked::parked,
+    api::audit::list::list,
     crate::http::openapi::openapi_json,
     super::health::healthz,
     super::health::readyz,

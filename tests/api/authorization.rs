@@ -66,6 +66,7 @@ async fn the_documents_operations_are_these() {
     POST /api/v1/approvals/{id}/approve
     POST /api/v1/approvals/{id}/refuse
     POST /api/v1/approvals/{id}/withdraw
+    GET /api/v1/audit
     GET /api/v1/campaigns
     GET /api/v1/campaigns/{id}
     GET /api/v1/campaigns/{id}/clicks

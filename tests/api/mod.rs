@@ -2,6 +2,7 @@
 
 mod analyst;
 mod approvals;
+mod audit;
 mod authorization;
 mod bodies;
 mod campaigns;

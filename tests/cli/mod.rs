@@ -1,6 +1,7 @@
 //! The command line as a person at a terminal, or a script, meets it: the real
 //! program is run, and what it prints is read.
 
+mod audit;
 mod demo;
 mod indicators;
 mod models;

@@ -180,8 +180,8 @@ async fn lies(stage: &Stage, all: &[Entry], (early, signed): (i64, &BTreeMap<i64
     let edits = [
         "actor = 'somebody'",
         "action = 'nothing'",
-        "subject = ''",
-        "detail = '{}'",
+        "subject = 'another'",
+        "detail = '{\"another\":1}'",
         "at = at + 1",
         "previous = ''",
         "hash = ''",
@@ -336,7 +336,9 @@ async fn no_content_is_in_any_entry() {
         stage.drain_ahead(TimeDelta::minutes(5)).await;
     }
     let all = entries(&stage).await;
-    assert!(copies(&all, "pulled").len() >= 10 && copies(&all, "restored").len() >= 10);
+    for action in ["pulled", "restored"] {
+        assert!(!copies(&all, action).is_empty(), "{action}: {all:#?}");
+    }
     for entry in &all {
         let text = serde_json::to_string(entry).expect("json").to_lowercase();
         assert!(!text.contains("zanzibar") && !text.contains('@'), "{text}");

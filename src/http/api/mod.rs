@@ -2,6 +2,7 @@
 
 pub(super) mod analyst;
 pub(super) mod approvals;
+pub(super) mod audit;
 pub(super) mod campaigns;
 pub(super) mod indicators;
 pub(super) mod jobs;

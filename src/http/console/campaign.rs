@@ -26,6 +26,7 @@ use crate::{
     auth::Scope,
     config::pull::PullLimits,
     domain::{CampaignId, VerdictSource},
+    http::viewed,
     store::{
         Page, PageRequest,
         event::Event,
@@ -306,6 +307,10 @@ pub(super) async fn show(
         .parse::<CampaignId>()
         .map_err(|_| PageError::NotFound)?;
     let material = gathered(&signed, id, query.after.clone()).await?;
+    if !material.case.variants.is_empty() {
+        // Their texts stand side by side.
+        viewed::note(&signed.app, id, &signed.actor(), "compared").await?;
+    }
     let moving = material
         .counted
         .remediation

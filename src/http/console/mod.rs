@@ -7,6 +7,7 @@
 //! Uses the store to read, triage and remediation to act; no mailbox, no SQL.
 
 mod assets;
+mod audit;
 mod campaign;
 mod campaigns;
 mod case;
@@ -152,6 +153,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/campaigns/{id}/merge", web::post().to(case::merge))
         .route("/campaigns/{id}/clicks.csv", web::get().to(case::people))
         .route("/parked", web::get().to(parked::show))
+        .route("/audit", web::get().to(audit::show))
         .route("/policy", web::get().to(policy::show))
         .service(
             web::resource("/policy/try")

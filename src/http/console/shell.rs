@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{assets, fault::PageError, guard::Signed};
-use crate::store::submission::SubmissionFilter;
+use crate::{auth::Scope, store::submission::SubmissionFilter};
 
 /// The frame of a page.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Shell {
     pub approvals: u64,
     /// Whether pulls are stopped.
     pub stopped: bool,
+    /// Whether the key administers: the audit trail is offered.
+    pub admin: bool,
     /// The key's name.
     pub who: super::text::Plain,
     /// Token that every form carries.
@@ -122,6 +124,7 @@ impl Shell {
             parked: rows.parked_jobs().await?.len(),
             approvals: rows.count_open_approvals().await?,
             stopped: !rows.pull_stops().await?.is_empty(),
+            admin: signed.may(Scope::Admin),
             who: signed.who.clone(),
             csrf: signed.session.csrf.clone(),
             notice: None,
@@ -154,6 +157,7 @@ impl Shell {
             parked: 1,
             approvals: 1,
             stopped: true,
+            admin: true,
             who: super::text::Plain::line(who, 60),
             csrf: "0".repeat(64),
             notice: None,

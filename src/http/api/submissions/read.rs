@@ -15,6 +15,7 @@ use crate::{
         },
         known,
         problem::Document,
+        viewed,
     },
     store::{egress::Egress, event::Event},
 };
@@ -73,7 +74,7 @@ pub(in crate::http) struct SubmissionDetail {
 #[get("/api/v1/submissions/{id}")]
 pub(in crate::http) async fn read(
     state: web::Data<State>,
-    _by: By<ReadSubmissions>,
+    by: By<ReadSubmissions>,
     id: web::Path<SubmissionId>,
 ) -> Result<web::Json<SubmissionDetail>, Problem> {
     let rows = state.app.store.read(state.app.tenant);
@@ -86,6 +87,10 @@ pub(in crate::http) async fn read(
     let timeline = rows.timeline(Some(found.id), found.campaign).await?;
     let egress = rows.egress_of(found.id).await?;
     let assessment = known::assessment(&found).cloned();
+    if found.findings.is_some() {
+        // They hold the message's text.
+        viewed::note(&state.app, found.id, &by.actor(), "findings").await?;
+    }
     Ok(web::Json(SubmissionDetail {
         summary: SubmissionSummary::of(&found, state.app.clock.now()),
         item_id: found.item_id,

@@ -1,6 +1,7 @@
 //! Records for the samples of all pages: the same story told in plain words, or
 //! with one hostile text in every place that a stranger can write to.
 
+mod audit;
 mod campaigns;
 mod events;
 mod jobs;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use super::{campaign, fault, parked, policy, queue, sign_in, submission};
 use crate::domain::{Id, IdKind, Locator, MailboxAddress, MailboxRef, Provider};
 
+pub(super) use audit::entries;
 pub(super) use campaigns::{campaign_material, campaigns};
 pub(super) use jobs::jobs;
 pub(super) use searches::search_material;
@@ -55,7 +57,7 @@ impl Words {
 type Render = fn(&Words) -> Result<String, askama::Error>;
 
 /// Every page in every state that looks different.
-pub const PAGES: [(&str, Render); 24] = [
+pub const PAGES: [(&str, Render); 26] = [
     ("queue", |w| queue::sample(w, false)),
     ("queue-empty", |w| queue::sample(w, true)),
     ("submission", |w| submission::sample(w, "text")),
@@ -79,6 +81,8 @@ pub const PAGES: [(&str, Render); 24] = [
     ("pulls-empty", |w| super::pulling::sample(w, true)),
     ("parked", |w| parked::sample(w, false)),
     ("parked-empty", |w| parked::sample(w, true)),
+    ("audit", |w| super::audit::sample(w, false)),
+    ("audit-empty", |w| super::audit::sample(w, true)),
     ("policy", |w| policy::sample(w, false)),
     ("policy-refused", |w| policy::sample(w, true)),
     ("sign-in", |_| sign_in::sample(false)),

@@ -11,7 +11,7 @@ use super::{
     super::{fault::PageError, guard::Signed, text::Plain},
     body,
 };
-use crate::{auth::Scope, domain::SubmissionId};
+use crate::{auth::Scope, domain::SubmissionId, http::viewed};
 
 /// What the frame's document may do: nothing but style itself.
 pub const POLICY: &str =
@@ -232,6 +232,9 @@ pub(in super::super) async fn show(
         Some(bytes) => body::html_of(bytes).await.as_deref().and_then(inert),
         None => None,
     };
+    if html.is_some() {
+        viewed::note(&signed.app, id, &signed.actor(), "rendered").await?;
+    }
     let html = html.unwrap_or_else(|| {
         format!("{BEFORE}<p>This message has no HTML that can be shown. Use Text or Source.</p>")
     });

@@ -42,7 +42,10 @@ use super::{
 use crate::{
     auth::Scope,
     domain::{Assessment, Kind, Signal, SubmissionId, Verdict, VerdictSource},
-    http::known::{self, Ground},
+    http::{
+        known::{self, Ground},
+        viewed,
+    },
     store::{
         egress::Egress,
         event::Event,
@@ -401,6 +404,15 @@ pub(super) async fn show(
         read_raw: signed.may(Scope::RawRead),
     };
     let material = gathered(&signed, id, query.view.as_deref(), may).await?;
+    let part = match material.view {
+        View::Text(_) => Some("text"),
+        View::Source(_) => Some("source"),
+        // the frame tells it, which is asked for by itself
+        View::Rendered | View::None(_) => None,
+    };
+    if let Some(part) = part {
+        viewed::note(&signed.app, id, &signed.actor(), part).await?;
+    }
     let shell = Shell::of(&signed, "queue")
         .await?
         .saying(query.done)

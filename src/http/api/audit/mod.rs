@@ -1,0 +1,3 @@
+//! Who did what.
+
+pub(in crate::http) mod list;
