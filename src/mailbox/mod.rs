@@ -55,6 +55,8 @@ pub struct Capabilities {
     pub inserts: bool,
     /// How many mailboxes one `search` call takes at most.
     pub search_width: usize,
+    /// How many moves of one `quarantine` call run side by side.
+    pub moves_at_once: usize,
 }
 
 /// One page of the organisation's mailboxes.

@@ -60,7 +60,7 @@ impl Work for Pulling {
             lease,
             seed: Some(&seed),
             campaign: Some(campaign),
-            automatic: decided.is_none_or(|decided| decided.is_automatic()),
+            protected: gate::Protected::of(app, decided.as_ref()).await?,
         };
         let (rest, counts) = mailbox::counted(reconciler.settle(due)).await;
         finish(app, lease, campaign, rest?, &counts).await

@@ -55,8 +55,8 @@ pub struct Reconciler<'a> {
     /// The campaign whose decision is carried out, within its limits; absent while a
     /// reporter's own copy is only held.
     pub campaign: Option<CampaignId>,
-    /// Whether no person decided it: protected mailboxes and folders are left alone then.
-    pub automatic: bool,
+    /// Mailboxes and folders that are left alone, where no person decided it.
+    pub protected: Option<gate::Protected>,
 }
 
 /// A copy with what the look decided.
@@ -131,12 +131,10 @@ impl Reconciler<'_> {
                         }
                     };
                     match decided.effect {
-                        Effect::Quarantine => {
-                            match gate::protected(self.app, &decided.pull, decided.from.as_ref()) {
-                                Some(why) if self.automatic => kept.push((decided.pull, why)),
-                                _ => to_quarantine.push(decided),
-                            }
-                        }
+                        Effect::Quarantine => match self.protects(&decided) {
+                            Some(why) => kept.push((decided.pull, why)),
+                            None => to_quarantine.push(decided),
+                        },
                         Effect::Restore => to_restore.push(decided),
                         Effect::Settled => {}
                         Effect::Record(observed) => {
@@ -167,6 +165,14 @@ impl Reconciler<'_> {
         Ok(entries)
     }
 
+    /// Why a copy stays until a person decides over it. One whose move may be under way is
+    /// past that.
+    fn protects(&self, decided: &Decided) -> Option<&'static str> {
+        let waits = matches!(decided.pull.observed, Observed::Found | Observed::Restored);
+        let protected = self.protected.as_ref().filter(|_| waits)?;
+        protected.why(&decided.pull, decided.from.as_ref())
+    }
+
     /// Leaves copies in place until a person decides over them.
     async fn leave(
         &self,
@@ -180,12 +186,23 @@ impl Reconciler<'_> {
         let tx = self.app.store.begin().await?;
         tx.hold(self.lease, self.app.lease_end(now)).await?;
         let rows = tx.of(self.app.tenant);
+        // A person may have decided it meanwhile.
+        let (Some(campaign), Some(protected)) = (self.campaign, &self.protected) else {
+            return Ok(());
+        };
+        let held = rows.hold_remediation_of(campaign).await?;
+        let still = held.is_some_and(|held| {
+            held.is_automatic() && held.decision_version == protected.decision_version
+        });
+        if !still {
+            return Ok(());
+        }
         for (mut pull, why) in kept {
-            pull.observed = Observed::Found;
             pull.matched_by = format!("{why}; {}", pull.matched_by);
-            rows.save_pull(&pull).await?;
-            rows.desire_one(pull.id, Desired::InPlace, now).await?;
-            rest.other += 1;
+            if rows.save_pull(&pull).await? {
+                rows.desire_one(pull.id, Desired::InPlace, now).await?;
+                rest.other += 1;
+            }
         }
         tx.commit().await?;
         Ok(())
@@ -296,12 +313,12 @@ impl Reconciler<'_> {
                 (Ok(quarantine), Some(from)) => {
                     let mut pull = decided.pull;
                     // One that was counted before, or that its owner handed in.
-                    let free = pull.observed == Observed::Moving || pull.role == PullRole::Reported;
+                    let was = pull.observed;
                     pull.observed = Observed::Moving;
                     pull.original = Some(from);
                     pull.quarantine = Some(quarantine);
-                    if free {
-                        repeated.push(pull);
+                    if was == Observed::Moving || pull.role == PullRole::Reported {
+                        repeated.push((pull, was));
                     } else {
                         intents.push(pull);
                     }
@@ -312,6 +329,37 @@ impl Reconciler<'_> {
         }
         self.record(refused, rest).await?;
         let intents = self.intend_to_pull(intents, repeated, rest).await?;
+        let mut moved = Vec::new();
+        let mut left = intents;
+        // A stop is heeded before each handful that is sent.
+        while !left.is_empty() && self.goes_on(&mut left).await? {
+            let more = left.split_off(left.len().min(provider.capabilities().moves_at_once));
+            let now = std::mem::replace(&mut left, more);
+            moved.extend(self.send(provider, now).await);
+        }
+        self.record_but_entries(moved, rest).await
+    }
+
+    /// Whether moves whose intents are recorded may still be sent. Where they may not, they
+    /// wait, and are looked at again like any whose answer is missing.
+    async fn goes_on(&self, left: &mut Vec<Pull>) -> Result<bool, StoreError> {
+        let rows = self.app.store.read(self.app.tenant);
+        if gate::goes_on(&rows, self.campaign).await? {
+            return Ok(true);
+        }
+        let now = self.app.clock.now();
+        let tx = self.app.store.begin().await?;
+        tx.hold(self.lease, self.app.lease_end(now)).await?;
+        for mut pull in left.drain(..) {
+            pull.run_after = now + STOPPED;
+            tx.of(self.app.tenant).save_pull(&pull).await?;
+        }
+        tx.commit().await?;
+        Ok(false)
+    }
+
+    /// Moves copies whose intents are durable.
+    async fn send(&self, provider: &Arc<dyn MailProvider>, intents: Vec<Pull>) -> Vec<Pull> {
         let moves: Vec<QuarantineMove> = intents
             .iter()
             .filter_map(|pull| {
@@ -322,11 +370,8 @@ impl Reconciler<'_> {
                 })
             })
             .collect();
-        if moves.is_empty() {
-            return Ok(Vec::new());
-        }
         let outcomes = provider.quarantine(&moves).await;
-        let after = intents
+        intents
             .into_iter()
             .zip(outcomes)
             .map(|(pull, outcome)| match outcome {
@@ -345,8 +390,7 @@ impl Reconciler<'_> {
                 }
                 Err(error) => self.refused(pull, &error),
             })
-            .collect();
-        self.record_but_entries(after, rest).await
+            .collect()
     }
 
     async fn restore(
@@ -395,12 +439,12 @@ impl Reconciler<'_> {
     }
 
     /// Makes intents to move copies out durable, as far as the gate lets them pass. A copy
-    /// that does not pass stays as it was; one that was under way, and is held back by a
-    /// stop, is one that was found and waits.
+    /// that does not pass stays as it was; one whose move may be under way is looked at
+    /// again later.
     async fn intend_to_pull(
         &self,
         fresh: Vec<Pull>,
-        repeated: Vec<Pull>,
+        repeated: Vec<(Pull, Observed)>,
         rest: &mut Rest,
     ) -> Result<Vec<Pull>, StoreError> {
         if fresh.is_empty() && repeated.is_empty() {
@@ -410,7 +454,7 @@ impl Reconciler<'_> {
         let tx = self.app.store.begin().await?;
         tx.hold(self.lease, self.app.lease_end(now)).await?;
         let rows = tx.of(self.app.tenant);
-        let mut pass = fresh;
+        let mut pass = still_wanted(&rows, fresh).await?;
         if let (Some(campaign), false) = (self.campaign, pass.is_empty()) {
             let asked = pass.len() as u64;
             let granted = gate::admit(self.app, &rows, campaign, asked, now).await?;
@@ -419,30 +463,18 @@ impl Reconciler<'_> {
         }
         if !repeated.is_empty() {
             if gate::may_repeat(&rows, self.campaign).await? {
-                pass.extend(repeated);
+                pass.extend(repeated.into_iter().map(|(pull, _)| pull));
             } else {
-                self.stand_back(&rows, repeated, now).await?;
+                for (mut pull, was) in repeated {
+                    pull.observed = was;
+                    pull.run_after = now + STOPPED;
+                    rows.save_pull(&pull).await?;
+                }
             }
         }
         let intents = self.note_intents(&rows, pass, Desired::Pulled, now).await?;
         tx.commit().await?;
         Ok(intents)
-    }
-
-    /// Copies that were about to be moved (again), and may not: they were seen in their
-    /// place, after the last move had no effect.
-    async fn stand_back(
-        &self,
-        rows: &Rows<'_>,
-        pulls: Vec<Pull>,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        for mut pull in pulls {
-            pull.observed = Observed::Found;
-            pull.run_after = now + STOPPED;
-            rows.save_pull(&pull).await?;
-        }
-        Ok(())
     }
 
     /// Makes intents durable before any effect, and leaves out copies for which
@@ -591,6 +623,14 @@ impl Reconciler<'_> {
             }
         }
     }
+}
+
+/// Those that are still to be moved out.
+async fn still_wanted(rows: &Rows<'_>, mut pulls: Vec<Pull>) -> Result<Vec<Pull>, StoreError> {
+    let ids: Vec<_> = pulls.iter().map(|p| p.id).collect();
+    let wanted = rows.desired_now(&ids).await?;
+    pulls.retain(|pull| wanted.get(&pull.id) == Some(&Desired::Pulled));
+    Ok(pulls)
 }
 
 /// The fingerprint of what a look gave.

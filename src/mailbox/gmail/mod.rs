@@ -147,6 +147,7 @@ impl MailReader for GmailMail {
             searches_phrases: true,
             inserts: true,
             search_width: WIDTH,
+            moves_at_once: 4 * WIDTH,
         }
     }
 

@@ -143,6 +143,7 @@ impl MailReader for GraphMail {
             searches_phrases: false,
             inserts: false,
             search_width: batch::BATCH,
+            moves_at_once: 4 * batch::BATCH,
         }
     }
 
