@@ -110,7 +110,8 @@ pub(crate) async fn pull_all(
 }
 
 /// The decision alone: what was put back copy by copy stays in place. A pull that was
-/// halted stays so unless it is let `go_on`: that takes another right than a verdict.
+/// halted under way stays so unless it is let `go_on`: that takes another right than a
+/// verdict. One that was over, or put back, begins anew.
 async fn decide(
     rows: &Rows<'_>,
     campaign: &Campaign,
@@ -126,8 +127,8 @@ async fn decide(
         Some(known) => Remediation {
             id: known.id,
             created_at: known.created_at,
-            halted: known.halted.filter(|_| !go_on),
-            halted_at: known.halted_at.filter(|_| !go_on),
+            halted: known.halted.filter(|_| !go_on && !known.state.is_over()),
+            halted_at: known.halted_at.filter(|_| !go_on && !known.state.is_over()),
             ..fresh
         },
         None => fresh,
