@@ -258,7 +258,7 @@ describe("the console of a demo", () => {
     await context.close();
   });
 
-  test("a large pull is rolled back, and the next one waits for a second person", async () => {
+  test("a large pull is rolled back, waits for a second person, and is stopped and released", async () => {
     const { context, page, faults } = await watched(origin);
     await signIn(page, demo.url, demo.key);
     await page.goto(`${origin}/console/campaigns`);
@@ -297,7 +297,24 @@ describe("the console of a demo", () => {
     await signIn(other.page, demo.url, demo.second);
     await other.page.goto(pulls);
     const approve = other.page.getByRole("button", { name: /^Approve \d+ mailboxes$/ });
-    await approve.first().waitFor();
+    await follow(other.page, () => approve.first().click());
+    assert.match(await other.page.locator("main").innerText(), /Approved\. The pull goes on\./);
+    await told(campaign, /Stage: all copies, (\d+) of \1 copies moved/);
+
+    // The kill switch, seen on every page, and released by whoever may.
+    await page.goto(pulls);
+    await page.getByText("Stop pulls…").click();
+    await page.locator('form[action$="/stop"] [name="reason"]').fill("newsletters were pulled");
+    await follow(page, () => page.getByRole("button", { name: "Stop", exact: true }).click());
+    await picture(page, "kill-switch");
+    await page.goto(`${origin}/console/campaigns`);
+    assert.match(await page.locator("main").innerText(), /Pulls are stopped/);
+    await other.page.goto(pulls);
+    assert.match(await other.page.locator("main").innerText(), /Every pull by .* newsletters were pulled/);
+    await other.page.getByText("Release…").click();
+    await other.page.locator('form[action$="/release"] [name="reason"]').fill("all is well");
+    await follow(other.page, () => other.page.getByRole("button", { name: "Let pulls go on" }).click());
+    assert.match(await other.page.locator("main").innerText(), /Released/);
     assert.deepEqual([...faults, ...other.faults], []);
     await other.context.close();
     await context.close();
