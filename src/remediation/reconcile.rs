@@ -1,9 +1,10 @@
 //! Brings copies from what is to what is wanted: look, decide, record the
 //! intent, do it once, record what came of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt as _;
 
 use super::{
     gate,
@@ -23,6 +24,11 @@ use crate::{
     store::{Rows, StoreError, job::Lease, pull::Pull},
 };
 
+/// Copies that go through their steps together, and how many such handfuls do at once: while
+/// one is looked at, another is moved. A handful's moves are sent at once, so that a stop
+/// is heeded between them.
+const HANDFUL: usize = 64;
+const HANDFULS: usize = 4;
 /// Failed attempts after which a copy is given up and shown as failed.
 const MAX_ATTEMPTS: i32 = 12;
 /// The same where the provider gave no usable answer: a day of an outage, since
@@ -42,6 +48,15 @@ pub struct Rest {
     pub other: usize,
     /// Before this time no more may be moved: a budget is used up.
     pub not_before: Option<DateTime<Utc>>,
+}
+
+impl Rest {
+    fn join(&mut self, other: Self) {
+        self.pulled += other.pulled;
+        self.restored += other.restored;
+        self.other += other.other;
+        self.not_before = self.not_before.max(other.not_before);
+    }
 }
 
 /// Brings copies to where they are wanted.
@@ -93,7 +108,16 @@ impl Reconciler<'_> {
                 .await?;
                 continue;
             };
-            self.round(&provider, ours, &mut rest).await?;
+            let handfuls: Vec<Vec<Pull>> = in_handfuls(ours);
+            let ended: Vec<Result<Rest, StoreError>> = futures::stream::iter(handfuls)
+                .map(|handful| self.round(&provider, handful))
+                .buffer_unordered(HANDFULS)
+                .collect()
+                .await;
+            // All of them first: what was sent has its answer recorded.
+            for one in ended {
+                rest.join(one?);
+            }
         }
         Ok(rest)
     }
@@ -108,8 +132,9 @@ impl Reconciler<'_> {
         &self,
         provider: &Arc<dyn MailProvider>,
         pulls: Vec<Pull>,
-        rest: &mut Rest,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Rest, StoreError> {
+        let mut whole = Rest::default();
+        let rest = &mut whole;
         let locators: Vec<Locator> = pulls.iter().map(|p| p.locator.clone()).collect();
         let looks = provider.inspect(&locators).await;
         let mut known = Vec::new();
@@ -150,7 +175,8 @@ impl Reconciler<'_> {
         entries.extend(self.restore(provider, to_restore, rest).await?);
         // Every message of the round has moved by now.
         let entries = self.with_entries(provider, entries).await?;
-        self.record(entries, rest).await
+        self.record(entries, rest).await?;
+        Ok(whole)
     }
 
     /// Records copies, but for those whose calendar entries are to be seen to first:
@@ -623,6 +649,26 @@ impl Reconciler<'_> {
             }
         }
     }
+}
+
+/// Handfuls of copies; those of one mailbox stay in one, so that what is made or read once
+/// a mailbox is made or read once.
+fn in_handfuls(pulls: Vec<Pull>) -> Vec<Vec<Pull>> {
+    let mut handfuls: Vec<Vec<Pull>> = Vec::new();
+    let mut of: HashMap<MailboxRef, usize> = HashMap::new();
+    for pull in pulls {
+        let full = handfuls.last().is_none_or(|last| last.len() >= HANDFUL);
+        let known = of.get(&pull.locator.mailbox).copied();
+        if known.is_none() && full {
+            handfuls.push(Vec::with_capacity(HANDFUL));
+        }
+        let last = handfuls.len().saturating_sub(1);
+        let at = *of.entry(pull.locator.mailbox.clone()).or_insert(last);
+        if let Some(handful) = handfuls.get_mut(at) {
+            handful.push(pull);
+        }
+    }
+    handfuls
 }
 
 /// Those that are still to be moved out.
