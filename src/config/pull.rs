@@ -32,10 +32,11 @@ pub struct PullLimits {
     pub automatic_wait_seconds: u32,
     /// Seconds between two stages of a pull that an analyst decided, 0 to 86,400.
     pub analyst_wait_seconds: u32,
-    /// Objections, disputes and restores, as a share of the copies moved in percent, from
-    /// which a pull is halted: above 0 to 10, and at least one.
+    /// Objections and restores, as a share of the copies moved in percent, from which a
+    /// pull is halted: above 0 to 10, and at least one.
     pub halt_percent: f64,
-    /// Pulls halted within a day after which nothing is pulled without a person, 1 to 20.
+    /// Pulls halted, or taken back where no person had decided them, within a day after
+    /// which nothing is pulled without a person, 1 to 20.
     pub stop_after_halts: u32,
     /// Mailboxes out of which nothing is pulled without a person (legal, payroll).
     pub protected: Vec<String>,

@@ -69,7 +69,11 @@ impl Instance {
         let second_key = make_key(
             &app,
             "demo's second person",
-            &[Scope::PullsRead, Scope::PullsApprove],
+            &[
+                Scope::SubmissionsRead,
+                Scope::PullsRead,
+                Scope::PullsApprove,
+            ],
         )
         .await?;
         let running = start::start(app.clone()).await?;

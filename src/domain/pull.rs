@@ -80,6 +80,16 @@ pub struct Place {
 }
 
 impl Place {
+    /// Whether every folder or label is known by the name that its owner sees. Labels of
+    /// Gmail's own are their names; those that people made have ids (`Label_12`).
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        let own = |label: &String| {
+            label.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && !label.is_empty()
+        };
+        !self.names.is_empty() || self.containers.iter().all(own)
+    }
+
     /// Whether the message lies in the folder, or carries the label, `container`.
     #[must_use]
     pub fn holds(&self, container: &str) -> bool {

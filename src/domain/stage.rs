@@ -137,15 +137,21 @@ pub struct Footing {
     pub stage: Stage,
     /// When the next stage may begin, once this one is complete.
     pub waits_until: Option<DateTime<Utc>>,
-    /// Copies moved, or about to be, by this decision; those that reporters handed in
-    /// are not among them.
+    /// Copies moved, or about to be; those that reporters handed in are not among them.
     pub moved: u64,
+    /// Copies of those that this decision moved: an earlier one of the same campaign may
+    /// have moved others.
+    pub moved_now: u64,
     /// Copies of those whose outcome is not known yet.
     pub moving: u64,
     /// Mailboxes with copies that are to be moved or were.
     pub mailboxes: u64,
+    /// Copies that are to be moved or were.
+    pub copies: u64,
     /// Mailboxes that an approval in force covers.
     pub approved: u64,
+    /// Copies that it covers.
+    pub approved_copies: u64,
     /// The limits.
     pub limits: StageLimits,
 }
@@ -182,7 +188,8 @@ impl Footing {
     /// Whether a second person has to approve before all of it is moved.
     #[must_use]
     pub const fn needs_approval(&self) -> bool {
-        self.mailboxes > self.limits.alone && self.mailboxes > self.approved
+        self.mailboxes > self.limits.alone
+            && (self.mailboxes > self.approved || self.copies > self.approved_copies)
     }
 
     /// How many more copies may be moved now.
@@ -198,25 +205,28 @@ impl Footing {
         if self.halted {
             return Admission::Held(Hold::Halted);
         }
-        let mut quota = self.limits.most;
-        let mut hold = Hold::Cap;
-        // What an approval covers is counted in mailboxes, each with at least one copy.
-        let covered = if self.approved > self.limits.canary {
-            self.approved
-        } else {
-            self.limits.canary
-        };
-        if self.needs_approval() && covered < quota {
-            quota = covered;
-            hold = Hold::Approval;
-        }
         let stage = self.limits.quota(self.stage);
-        if stage < quota {
-            quota = stage;
-            hold = Hold::Stage;
+        let (quota, mut hold) = if stage < self.limits.most {
+            (stage, Hold::Stage)
+        } else {
+            (self.limits.most, Hold::Cap)
+        };
+        let mut left = quota.saturating_sub(self.moved_now);
+        if self.needs_approval() {
+            // What an approval covers is counted in mailboxes, each with at least one copy.
+            let covered = if self.approved > self.limits.canary {
+                self.approved
+            } else {
+                self.limits.canary
+            };
+            let more = covered.saturating_sub(self.moved);
+            if more < left || (more == 0 && left == 0) {
+                left = more;
+                hold = Hold::Approval;
+            }
         }
-        if self.moved < quota {
-            Admission::UpTo(quota - self.moved)
+        if left > 0 {
+            Admission::UpTo(left)
         } else {
             Admission::Held(hold)
         }
@@ -226,7 +236,7 @@ impl Footing {
     /// outcome of a move is not known.
     #[must_use]
     pub fn progress(&self, wait: TimeDelta, now: DateTime<Utc>) -> Progress {
-        let complete = self.moved >= self.limits.quota(self.stage) && self.moving == 0;
+        let complete = self.moved_now >= self.limits.quota(self.stage) && self.moving == 0;
         if !complete || self.stage == Stage::Rest || self.halted {
             return Progress::Same;
         }
@@ -257,11 +267,19 @@ mod tests {
             stage: Stage::Canary,
             waits_until: None,
             moved: 0,
+            moved_now: 0,
             moving: 0,
             mailboxes: 40,
+            copies: 40,
             approved: 0,
+            approved_copies: 0,
             limits: LIMITS,
         }
+    }
+
+    fn moved(at: &mut Footing, copies: u64) {
+        at.moved = copies;
+        at.moved_now = copies;
     }
 
     #[test]
@@ -270,7 +288,7 @@ mod tests {
         let wait = TimeDelta::minutes(5);
         let mut at = footing();
         assert_eq!(at.admission(), Admission::UpTo(10));
-        at.moved = 10;
+        moved(&mut at, 10);
         assert_eq!(at.admission(), Admission::Held(Hold::Stage));
         at.moving = 1;
         assert_eq!(at.progress(wait, now), Progress::Same, "one is under way");
@@ -282,14 +300,14 @@ mod tests {
         at.stage = Stage::Second;
         at.waits_until = None;
         assert_eq!(at.admission(), Admission::UpTo(20));
-        at.moved = 30;
+        moved(&mut at, 30);
         assert_eq!(
             at.progress(TimeDelta::zero(), now),
             Progress::Next(Stage::Rest)
         );
         at.stage = Stage::Rest;
         assert_eq!(at.admission(), Admission::UpTo(970));
-        at.moved = 1_000;
+        moved(&mut at, 1_000);
         assert_eq!(at.admission(), Admission::Held(Hold::Cap));
     }
 
@@ -305,13 +323,20 @@ mod tests {
             Admission::UpTo(10),
             "no more than the canary"
         );
-        at.moved = 10;
+        moved(&mut at, 10);
         assert_eq!(at.admission(), Admission::Held(Hold::Approval));
         at.approved = covered(51);
+        at.approved_copies = covered(60);
         assert_eq!(at.admission(), Admission::UpTo(990));
+        at.copies = 5_000;
+        assert!(
+            at.needs_approval(),
+            "many copies in the mailboxes that were read"
+        );
+        at.copies = 60;
         at.mailboxes = 500;
         assert_eq!(at.admission(), Admission::UpTo(51), "what it covers");
-        at.moved = 61;
+        moved(&mut at, 61);
         assert_eq!(at.admission(), Admission::Held(Hold::Approval));
     }
 
@@ -328,9 +353,24 @@ mod tests {
         at.halted = true;
         assert_eq!(at.admission(), Admission::Held(Hold::Halted));
         assert_eq!(
-            Footing { moved: 10, ..at }.progress(TimeDelta::zero(), DateTime::UNIX_EPOCH),
+            Footing {
+                moved_now: 10,
+                ..at
+            }
+            .progress(TimeDelta::zero(), DateTime::UNIX_EPOCH),
             Progress::Same
         );
+    }
+
+    #[test]
+    fn a_new_decision_begins_with_its_own_first_copies() {
+        let at = Footing {
+            moved: 100,
+            ..footing()
+        };
+        assert_eq!(at.admission(), Admission::UpTo(10));
+        let now = DateTime::UNIX_EPOCH;
+        assert_eq!(at.progress(TimeDelta::zero(), now), Progress::Same);
     }
 
     #[test]

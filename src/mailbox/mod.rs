@@ -53,8 +53,12 @@ pub struct Capabilities {
     pub searches_phrases: bool,
     /// `insert` puts a finished message into a mailbox without sending it.
     pub inserts: bool,
-    /// How many mailboxes one `search` call takes at most.
+    /// How many mailboxes one `search` call asks in one request to the provider.
+    pub search_together: usize,
+    /// How many mailboxes are asked at once for each of `workers.search_concurrency`.
     pub search_width: usize,
+    /// How many moves of one `quarantine` call run side by side.
+    pub moves_at_once: usize,
 }
 
 /// One page of the organisation's mailboxes.

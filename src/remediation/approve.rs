@@ -96,10 +96,16 @@ pub async fn answer(
             if !in_force {
                 return Err(ApprovalError::Closed(ApprovalState::Superseded));
             }
+            if remediation.halted.is_some() {
+                return Err(ApprovalError::NothingHeld(
+                    "the pull is halted: it has to be let go on first",
+                ));
+            }
             if approval.asked_by.as_deref() == Some(actor) {
                 return Err(ApprovalError::SamePerson);
             }
-            let counts = rows.count_staged(approval.campaign).await?;
+            let since = remediation.heard_since.unwrap_or(remediation.created_at);
+            let counts = rows.count_staged(approval.campaign, since).await?;
             // Fewer than were read may be, where some were put back meanwhile.
             let read = mailboxes == approval.mailboxes || mailboxes == counts.mailboxes;
             if !read || counts.mailboxes > mailboxes {
@@ -194,7 +200,7 @@ pub async fn go_on(
     decided.decision_version += 1;
     decided.updated_at = now;
     rows.save_campaign(&decided).await?;
-    super::decide(&rows, &decided, Some(actor), now).await?;
+    super::decide(&rows, &decided, Some(actor), true, now).await?;
     let event = Event::new("pull_resumed", now)
         .of(campaign)
         .by(actor)

@@ -5,24 +5,30 @@
 //! and once more in the transaction that records their intents: there it counts. It
 //! never holds back what is put back.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     app::App,
     config::pull::PullLimits,
     domain::{
-        Admission, ApprovalId, ApprovalState, CampaignId, Footing, Hold, MailboxAddress, Place,
+        Admission, ApprovalId, ApprovalState, CampaignId, Footing, Hold, MailboxRef, Place,
         Progress, StopScope, covered,
     },
     store::{
-        Rows, StoreError,
+        Reader, Rows, StoreError,
         approval::Approval,
         event::Event,
         pull::Pull,
-        pull_stop::{Granted, PullBudget},
+        pull_stop::{Granted, PullBudget, PullStop},
+        remediation::Remediation,
         staged::Staged,
     },
 };
+
+/// When a complete stage is looked at again that nothing else calls for.
+const AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// Where a pull stands, of what is in its rows.
 pub(crate) fn footing(limits: &PullLimits, staged: &Staged, now: DateTime<Utc>) -> Footing {
@@ -40,20 +46,36 @@ pub(crate) fn footing(limits: &PullLimits, staged: &Staged, now: DateTime<Utc>) 
         stage: remediation.stage,
         waits_until: remediation.waits_until,
         moved: counts.moved,
+        moved_now: counts.moved_now,
         moving: counts.moving,
         mailboxes: counts.mailboxes,
+        copies: counts.copies,
         approved: given.map_or(0, |a| covered(a.mailboxes)),
+        approved_copies: given.map_or(0, |a| covered(a.copies)),
         limits: limits.stages(staged.directory),
+    }
+}
+
+const fn budget(limits: &PullLimits) -> PullBudget {
+    PullBudget {
+        day: limits.daily_budget,
+        minute: limits.per_minute,
     }
 }
 
 /// How many copies a campaign's decision may move now.
 pub(super) async fn admission(app: &App, campaign: CampaignId) -> Result<Admission, StoreError> {
     let rows = app.store.read(app.tenant);
+    let now = app.clock.now();
+    let limits = &app.config.pull;
     let Some(staged) = rows.staged(campaign).await? else {
         return Ok(Admission::Held(Hold::Halted));
     };
-    Ok(footing(&app.config.pull, &staged, app.clock.now()).admission())
+    let admission = footing(limits, &staged, now).admission();
+    Ok(match rows.pull_budget_gone(budget(limits), now).await? {
+        Some((hold, _)) if matches!(admission, Admission::UpTo(_)) => Admission::Held(hold),
+        _ => admission,
+    })
 }
 
 /// How many of so many copies may be moved now, in the transaction that records their
@@ -78,49 +100,113 @@ pub(super) async fn admit(
     match footing(&app.config.pull, &staged, now).admission() {
         Admission::Held(_) => Ok(none),
         Admission::UpTo(most) => {
-            let budget = PullBudget {
-                day: app.config.pull.daily_budget,
-                minute: app.config.pull.per_minute,
-            };
+            let budget = budget(&app.config.pull);
             rows.take_pull_budget(copies.min(most), budget, now).await
         }
     }
 }
 
 /// Whether a copy whose move has no known outcome, or that a reporter handed in, may be
-/// moved (again): everything may but under a stop, and nothing of a halted pull.
+/// moved (again): everything may but under a stop, and nothing of a halted pull. In the
+/// transaction that records its intent; the decision is held.
 pub(super) async fn may_repeat(
     rows: &Rows<'_>,
     campaign: Option<CampaignId>,
 ) -> Result<bool, StoreError> {
-    let stops = rows.pull_stops().await?;
-    let all = stops.iter().any(|stop| stop.scope == StopScope::All);
-    if all {
-        return Ok(false);
-    }
-    let Some(campaign) = campaign else {
-        return Ok(true);
+    let held = match campaign {
+        Some(campaign) => rows.hold_remediation_of(campaign).await?,
+        None => None,
     };
-    let held = rows.hold_remediation_of(campaign).await?;
-    Ok(held.is_none_or(|held| held.halted.is_none()))
+    Ok(!is_stopped(&rows.pull_stops().await?, held.as_ref()))
 }
 
-/// Why nothing may be pulled out of where a copy lies without a person, if so.
-pub(super) fn protected(app: &App, pull: &Pull, from: Option<&Place>) -> Option<&'static str> {
-    let limits = &app.config.pull;
-    let address = pull.locator.mailbox.address.as_str();
-    let same = |other: &str| {
-        let other = other.parse::<MailboxAddress>();
-        other.is_ok_and(|other| other.as_str() == address)
+/// The same right before moves are sent whose intents are recorded.
+pub(super) async fn goes_on(
+    rows: &Reader<'_>,
+    campaign: Option<CampaignId>,
+) -> Result<bool, StoreError> {
+    let known = match campaign {
+        Some(campaign) => rows.remediation_of(campaign).await?,
+        None => None,
     };
-    if limits.protected.iter().any(|other| same(other)) || same(app.config.notify.from.as_str()) {
-        return Some("in a protected mailbox: only an analyst's own verdict pulls it");
+    Ok(!is_stopped(&rows.pull_stops().await?, known.as_ref()))
+}
+
+fn is_stopped(stops: &[PullStop], remediation: Option<&Remediation>) -> bool {
+    let automatic = remediation.is_some_and(Remediation::is_automatic);
+    let stopped = stops.iter().any(|stop| match stop.scope {
+        StopScope::All => true,
+        StopScope::Automatic => automatic,
+    });
+    stopped || remediation.is_some_and(|held| held.halted.is_some())
+}
+
+/// What nothing is pulled out of without a person, and the decision without one that is
+/// carried out.
+pub struct Protected {
+    mailboxes: HashSet<MailboxRef>,
+    /// Names in lower case.
+    folders: Vec<String>,
+    pub(super) decision_version: i32,
+}
+
+impl Protected {
+    /// For a decision; `None` where a person took it.
+    pub(super) async fn of(
+        app: &App,
+        remediation: Option<&Remediation>,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(remediation) = remediation.filter(|r| r.is_automatic()) else {
+            return Ok(None);
+        };
+        let limits = &app.config.pull;
+        let rows = app.store.read(app.tenant);
+        let mut mailboxes = HashSet::new();
+        let addresses = limits.protected.iter().filter_map(|a| a.parse().ok());
+        // Its own letters lie there, and answers to them.
+        let own = std::iter::once(app.config.notify.from.clone());
+        for address in addresses.chain(own) {
+            mailboxes.extend(rows.mailbox_by_address(&address).await?);
+        }
+        let folders = limits.protected_folders.iter();
+        Ok(Some(Self {
+            mailboxes,
+            folders: folders.map(|name| name.to_lowercase()).collect(),
+            decision_version: remediation.decision_version,
+        }))
     }
-    let place = from?;
-    let mut names = place.names.iter().chain(&place.containers);
-    names
-        .any(|name| limits.protected_folders.contains(name))
-        .then_some("in a protected folder: only an analyst's own verdict pulls it")
+
+    /// Why a copy is left, if so. A folder is known by its name, anywhere on its path;
+    /// where no name is known, the copy is left: any doubt leads to a person.
+    pub(super) fn why(&self, pull: &Pull, from: Option<&Place>) -> Option<&'static str> {
+        if self.mailboxes.contains(&pull.locator.mailbox) {
+            return Some("in a protected mailbox: only an analyst's own verdict pulls it");
+        }
+        self.folder(from?)
+    }
+
+    fn folder(&self, place: &Place) -> Option<&'static str> {
+        if self.folders.is_empty() {
+            return None;
+        }
+        if !place.is_named() {
+            return Some(
+                "the names of its folders are not known, and some are protected: only an \
+                 analyst's own verdict pulls it",
+            );
+        }
+        let names = place.names.iter().chain(&place.containers);
+        names
+            .map(|name| name.to_lowercase())
+            .any(|name| {
+                self.folders.iter().any(|folder| {
+                    name == *folder
+                        || name.split('/').any(|part| part == folder)
+                        || name.starts_with(&format!("{folder}/"))
+                })
+            })
+            .then_some("in a protected folder: only an analyst's own verdict pulls it")
+    }
 }
 
 /// What a round leads to.
@@ -153,36 +239,55 @@ pub(super) async fn advance(
     } else {
         limits.analyst_wait_seconds
     };
-    let at = footing(limits, &staged, now);
+    let wait = TimeDelta::seconds(seconds.into());
     let mut events = Vec::new();
-    match at.progress(TimeDelta::seconds(seconds.into()), now) {
-        Progress::Same => {}
-        Progress::WaitUntil(until) => {
-            held.waits_until = Some(until);
-            let detail = serde_json::json!({ "stage": held.stage, "until": until });
-            events.push(Event::new("stage_complete", now).of(campaign).with(detail));
-        }
-        Progress::Next(next) => {
-            held.stage = next;
-            held.waits_until = None;
-            let detail = serde_json::json!({ "stage": next, "moved": at.moved });
-            events.push(Event::new("stage_begun", now).of(campaign).with(detail));
-        }
+    // More than one stage may be complete: an earlier decision moved others.
+    loop {
+        let at = footing(limits, &staged, now);
+        let (kind, detail) = match at.progress(wait, now) {
+            Progress::Same => break,
+            Progress::WaitUntil(until) => {
+                held.waits_until = Some(until);
+                let detail = serde_json::json!({ "stage": held.stage, "until": until });
+                ("stage_complete", detail)
+            }
+            Progress::Next(next) => {
+                held.stage = next;
+                held.waits_until = None;
+                let detail = serde_json::json!({ "stage": next, "moved": at.moved_now });
+                ("stage_begun", detail)
+            }
+        };
+        events.push(Event::new(kind, now).of(campaign).with(detail));
+        staged.remediation = held.clone();
     }
     if !events.is_empty() {
         rows.save_remediation(&held).await?;
-        staged.remediation = held;
     }
     let at = footing(limits, &staged, now);
     if at.needs_approval() && !at.halted {
         events.extend(ask(rows, &mut staged, now).await?);
     }
     rows.record(events).await?;
-    Ok(match at.admission() {
-        Admission::UpTo(_) => Onward::Now,
-        Admission::Held(Hold::Stage) => at.waits_until.map_or(Onward::Idle, Onward::At),
-        Admission::Held(_) => Onward::Idle,
+    let gone = rows.pull_budget_gone(budget(limits), now).await?;
+    Ok(match (at.admission(), gone) {
+        (Admission::UpTo(_), Some((_, until))) => Onward::At(until),
+        (Admission::UpTo(_), None) => Onward::Now,
+        (Admission::Held(Hold::Stage), _) => Onward::At(at.waits_until.unwrap_or(now + AGAIN)),
+        (Admission::Held(_), _) => Onward::Idle,
     })
+}
+
+/// Closes the request of a campaign that nobody is to answer any more.
+pub(super) async fn close_request(rows: &Rows<'_>, campaign: CampaignId) -> Result<(), StoreError> {
+    let Some(mut request) = rows.approval_of(campaign).await? else {
+        return Ok(());
+    };
+    if matches!(request.state, ApprovalState::Open | ApprovalState::Given) {
+        request.state = ApprovalState::Superseded;
+        rows.save_approval(&request).await?;
+    }
+    Ok(())
 }
 
 /// Asks a second person, or brings the open request up to date.
@@ -249,4 +354,53 @@ async fn ask(
         .with(detail);
     *approval = Some(request);
     Ok(Some(event))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(containers: &[&str], names: &[&str]) -> Place {
+        let owned = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
+        Place {
+            containers: owned(containers),
+            names: owned(names),
+            read: false,
+            flagged: false,
+            categories: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_protected_folder_is_known_by_any_part_of_its_path_and_doubt_protects() {
+        let some = Protected {
+            mailboxes: HashSet::new(),
+            folders: vec!["legal hold".to_owned()],
+            decision_version: 1,
+        };
+        for (containers, names) in [
+            (&["AQMk1"][..], &["Legal Hold"][..]),
+            (&["AQMk1"], &["Archive/Legal hold"]),
+            (&["AQMk1"], &["legal hold/2026"]),
+            // nobody could name the folder
+            (&["AQMk1"], &[]),
+            (&["INBOX", "Label_7"], &[]),
+        ] {
+            let place = place(containers, names);
+            assert!(some.folder(&place).is_some(), "{place:?}");
+        }
+        for (containers, names) in [
+            (&["AQMk1"][..], &["Inbox"][..]),
+            (&["AQMk1"], &["Legal holdings"]),
+            (&["INBOX", "UNREAD", "CATEGORY_UPDATES"], &[]),
+        ] {
+            let place = place(containers, names);
+            assert_eq!(some.folder(&place), None, "{place:?}");
+        }
+        let none = Protected {
+            folders: Vec::new(),
+            ..some
+        };
+        assert_eq!(none.folder(&place(&["Label_7"], &[])), None);
+    }
 }

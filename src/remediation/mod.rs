@@ -64,6 +64,7 @@ pub fn decided(campaign: &Campaign, by: Option<&str>, now: DateTime<Utc>) -> Rem
 /// Wants every copy of a campaign back in its place, and stops its search. The
 /// campaign is held by the caller.
 pub(crate) async fn restore_all(
+    app: &App,
     rows: &Rows<'_>,
     campaign: &Campaign,
     now: DateTime<Utc>,
@@ -78,6 +79,8 @@ pub(crate) async fn restore_all(
     // The remediation before the copies: a search that is about to record copies
     // either finishes before this change or sees it.
     if let Some(mut remediation) = rows.hold_remediation_of(campaign.id).await? {
+        brake::rolled_back(app, rows, &remediation, now).await?;
+        gate::close_request(rows, campaign.id).await?;
         remediation.state = RemediationState::Restoring;
         remediation.decision_version = campaign.decision_version;
         remediation.closed_at = None;
@@ -101,16 +104,19 @@ pub(crate) async fn pull_all(
     by: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    decide(rows, campaign, by, now).await?;
+    decide(rows, campaign, by, false, now).await?;
     rows.desire(campaign.id, Desired::Pulled, campaign.decision_version, now)
         .await
 }
 
-/// The decision alone: what was put back copy by copy stays in place.
+/// The decision alone: what was put back copy by copy stays in place. A pull that was
+/// halted under way stays so unless it is let `go_on`: that takes another right than a
+/// verdict. One that was over, or put back, begins anew.
 async fn decide(
     rows: &Rows<'_>,
     campaign: &Campaign,
     by: Option<&str>,
+    go_on: bool,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let fresh = decided(campaign, by, now);
@@ -121,10 +127,13 @@ async fn decide(
         Some(known) => Remediation {
             id: known.id,
             created_at: known.created_at,
+            halted: known.halted.filter(|_| !go_on && !known.state.is_over()),
+            halted_at: known.halted_at.filter(|_| !go_on && !known.state.is_over()),
             ..fresh
         },
         None => fresh,
     };
+    gate::close_request(rows, campaign.id).await?;
     rows.save_remediation(&remediation).await?;
     search::begin(rows, search, campaign, remediation.id, now).await
 }

@@ -18,10 +18,9 @@ use crate::{
     store::{StoreError, campaign::Campaign, event::Event, job::Lease, pull::Pull, staged::Due},
 };
 
-/// Copies taken in one round: twelve full provider batches of 20. What is asked of the
-/// provider in turn (look, folder, move) is waited for once a round; larger ones gain
-/// little, and a stop is heeded between two.
-const ROUND: u64 = 240;
+/// Copies taken in one round: four handfuls of 64, of which one is looked at while another
+/// is moved. Larger ones gain little, and what is left is weighed anew between two.
+const ROUND: u64 = 256;
 
 /// See the module.
 pub struct Pulling(pub Arc<App>);
@@ -60,7 +59,7 @@ impl Work for Pulling {
             lease,
             seed: Some(&seed),
             campaign: Some(campaign),
-            automatic: decided.is_none_or(|decided| decided.is_automatic()),
+            protected: gate::Protected::of(app, decided.as_ref()).await?,
         };
         let (rest, counts) = mailbox::counted(reconciler.settle(due)).await;
         finish(app, lease, campaign, rest?, &counts).await

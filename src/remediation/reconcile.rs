@@ -2,12 +2,13 @@
 //! intent, do it once, record what came of it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::StreamExt as _;
 
 use super::{
     gate,
@@ -27,6 +28,11 @@ use crate::{
     store::{Rows, StoreError, audit::Deed, job::Lease, pull::Pull},
 };
 
+/// Copies that go through their steps together, and how many such handfuls do at once: while
+/// one is looked at, another is moved. A handful's moves are sent at once, so that a stop
+/// is heeded between them.
+const HANDFUL: usize = 64;
+const HANDFULS: usize = 4;
 /// Failed attempts after which a copy is given up and shown as failed.
 const MAX_ATTEMPTS: i32 = 12;
 /// The same where the provider gave no usable answer: a day of an outage, since
@@ -48,6 +54,15 @@ pub struct Rest {
     pub not_before: Option<DateTime<Utc>>,
 }
 
+impl Rest {
+    fn join(&mut self, other: Self) {
+        self.pulled += other.pulled;
+        self.restored += other.restored;
+        self.other += other.other;
+        self.not_before = self.not_before.max(other.not_before);
+    }
+}
+
 /// Brings copies to where they are wanted.
 pub struct Reconciler<'a> {
     /// The adapters.
@@ -59,8 +74,8 @@ pub struct Reconciler<'a> {
     /// The campaign whose decision is carried out, within its limits; absent while a
     /// reporter's own copy is only held.
     pub campaign: Option<CampaignId>,
-    /// Whether no person decided it: protected mailboxes and folders are left alone then.
-    pub automatic: bool,
+    /// Mailboxes and folders that are left alone, where no person decided it.
+    pub protected: Option<gate::Protected>,
 }
 
 /// A copy with what the look decided.
@@ -97,7 +112,16 @@ impl Reconciler<'_> {
                 .await?;
                 continue;
             };
-            self.round(&provider, ours, &mut rest).await?;
+            let handfuls: Vec<Vec<Pull>> = in_handfuls(ours);
+            let ended: Vec<Result<Rest, StoreError>> = futures::stream::iter(handfuls)
+                .map(|handful| self.round(&provider, handful))
+                .buffer_unordered(HANDFULS)
+                .collect()
+                .await;
+            // All of them first: what was sent has its answer recorded.
+            for one in ended {
+                rest.join(one?);
+            }
         }
         Ok(rest)
     }
@@ -112,8 +136,9 @@ impl Reconciler<'_> {
         &self,
         provider: &Arc<dyn MailProvider>,
         pulls: Vec<Pull>,
-        rest: &mut Rest,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Rest, StoreError> {
+        let mut whole = Rest::default();
+        let rest = &mut whole;
         let locators: Vec<Locator> = pulls.iter().map(|p| p.locator.clone()).collect();
         let looks = provider.inspect(&locators).await;
         let mut known = Vec::new();
@@ -135,12 +160,10 @@ impl Reconciler<'_> {
                         }
                     };
                     match decided.effect {
-                        Effect::Quarantine => {
-                            match gate::protected(self.app, &decided.pull, decided.from.as_ref()) {
-                                Some(why) if self.automatic => kept.push((decided.pull, why)),
-                                _ => to_quarantine.push(decided),
-                            }
-                        }
+                        Effect::Quarantine => match self.protects(&decided) {
+                            Some(why) => kept.push((decided.pull, why)),
+                            None => to_quarantine.push(decided),
+                        },
                         Effect::Restore => to_restore.push(decided),
                         Effect::Settled => {}
                         Effect::Record(observed) => {
@@ -156,7 +179,8 @@ impl Reconciler<'_> {
         entries.extend(self.restore(provider, to_restore, rest).await?);
         // Every message of the round has moved by now.
         let entries = self.with_entries(provider, entries).await?;
-        self.record(entries, rest).await
+        self.record(entries, rest).await?;
+        Ok(whole)
     }
 
     /// Records copies, but for those whose calendar entries are to be seen to first:
@@ -169,6 +193,14 @@ impl Reconciler<'_> {
         let (entries, plain) = pulls.into_iter().partition(|pull| self.has_entry(pull));
         self.record(plain, rest).await?;
         Ok(entries)
+    }
+
+    /// Why a copy stays until a person decides over it. One whose move may be under way is
+    /// past that.
+    fn protects(&self, decided: &Decided) -> Option<&'static str> {
+        let waits = matches!(decided.pull.observed, Observed::Found | Observed::Restored);
+        let protected = self.protected.as_ref().filter(|_| waits)?;
+        protected.why(&decided.pull, decided.from.as_ref())
     }
 
     /// Leaves copies in place until a person decides over them.
@@ -184,12 +216,23 @@ impl Reconciler<'_> {
         let tx = self.app.store.begin().await?;
         tx.hold(self.lease, self.app.lease_end(now)).await?;
         let rows = tx.of(self.app.tenant);
+        // A person may have decided it meanwhile.
+        let (Some(campaign), Some(protected)) = (self.campaign, &self.protected) else {
+            return Ok(());
+        };
+        let held = rows.hold_remediation_of(campaign).await?;
+        let still = held.is_some_and(|held| {
+            held.is_automatic() && held.decision_version == protected.decision_version
+        });
+        if !still {
+            return Ok(());
+        }
         for (mut pull, why) in kept {
-            pull.observed = Observed::Found;
             pull.matched_by = format!("{why}; {}", pull.matched_by);
-            rows.save_pull(&pull).await?;
-            rows.desire_one(pull.id, Desired::InPlace, now).await?;
-            rest.other += 1;
+            if rows.save_pull(&pull).await? {
+                rows.desire_one(pull.id, Desired::InPlace, now).await?;
+                rest.other += 1;
+            }
         }
         tx.commit().await?;
         Ok(())
@@ -300,12 +343,12 @@ impl Reconciler<'_> {
                 (Ok(quarantine), Some(from)) => {
                     let mut pull = decided.pull;
                     // One that was counted before, or that its owner handed in.
-                    let free = pull.observed == Observed::Moving || pull.role == PullRole::Reported;
+                    let was = pull.observed;
                     pull.observed = Observed::Moving;
                     pull.original = Some(from);
                     pull.quarantine = Some(quarantine);
-                    if free {
-                        repeated.push(pull);
+                    if was == Observed::Moving || pull.role == PullRole::Reported {
+                        repeated.push((pull, was));
                     } else {
                         intents.push(pull);
                     }
@@ -316,6 +359,37 @@ impl Reconciler<'_> {
         }
         self.record(refused, rest).await?;
         let intents = self.intend_to_pull(intents, repeated, rest).await?;
+        let mut moved = Vec::new();
+        let mut left = intents;
+        // A stop is heeded before each handful that is sent.
+        while !left.is_empty() && self.goes_on(&mut left).await? {
+            let more = left.split_off(left.len().min(provider.capabilities().moves_at_once));
+            let now = std::mem::replace(&mut left, more);
+            moved.extend(self.send(provider, now).await);
+        }
+        self.record_but_entries(moved, rest).await
+    }
+
+    /// Whether moves whose intents are recorded may still be sent. Where they may not, they
+    /// wait, and are looked at again like any whose answer is missing.
+    async fn goes_on(&self, left: &mut Vec<Pull>) -> Result<bool, StoreError> {
+        let rows = self.app.store.read(self.app.tenant);
+        if gate::goes_on(&rows, self.campaign).await? {
+            return Ok(true);
+        }
+        let now = self.app.clock.now();
+        let tx = self.app.store.begin().await?;
+        tx.hold(self.lease, self.app.lease_end(now)).await?;
+        for mut pull in left.drain(..) {
+            pull.run_after = now + STOPPED;
+            tx.of(self.app.tenant).save_pull(&pull).await?;
+        }
+        tx.commit().await?;
+        Ok(false)
+    }
+
+    /// Moves copies whose intents are durable.
+    async fn send(&self, provider: &Arc<dyn MailProvider>, intents: Vec<Pull>) -> Vec<Pull> {
         let moves: Vec<QuarantineMove> = intents
             .iter()
             .filter_map(|pull| {
@@ -326,11 +400,8 @@ impl Reconciler<'_> {
                 })
             })
             .collect();
-        if moves.is_empty() {
-            return Ok(Vec::new());
-        }
         let outcomes = provider.quarantine(&moves).await;
-        let after = intents
+        intents
             .into_iter()
             .zip(outcomes)
             .map(|(pull, outcome)| match outcome {
@@ -349,8 +420,7 @@ impl Reconciler<'_> {
                 }
                 Err(error) => self.refused(pull, &error),
             })
-            .collect();
-        self.record_but_entries(after, rest).await
+            .collect()
     }
 
     async fn restore(
@@ -399,12 +469,12 @@ impl Reconciler<'_> {
     }
 
     /// Makes intents to move copies out durable, as far as the gate lets them pass. A copy
-    /// that does not pass stays as it was; one that was under way, and is held back by a
-    /// stop, is one that was found and waits.
+    /// that does not pass stays as it was; one whose move may be under way is looked at
+    /// again later.
     async fn intend_to_pull(
         &self,
         fresh: Vec<Pull>,
-        repeated: Vec<Pull>,
+        repeated: Vec<(Pull, Observed)>,
         rest: &mut Rest,
     ) -> Result<Vec<Pull>, StoreError> {
         if fresh.is_empty() && repeated.is_empty() {
@@ -414,7 +484,7 @@ impl Reconciler<'_> {
         let tx = self.app.store.begin().await?;
         tx.hold(self.lease, self.app.lease_end(now)).await?;
         let rows = tx.of(self.app.tenant);
-        let mut pass = fresh;
+        let mut pass = still_wanted(&rows, fresh).await?;
         if let (Some(campaign), false) = (self.campaign, pass.is_empty()) {
             let asked = pass.len() as u64;
             let granted = gate::admit(self.app, &rows, campaign, asked, now).await?;
@@ -423,30 +493,18 @@ impl Reconciler<'_> {
         }
         if !repeated.is_empty() {
             if gate::may_repeat(&rows, self.campaign).await? {
-                pass.extend(repeated);
+                pass.extend(repeated.into_iter().map(|(pull, _)| pull));
             } else {
-                self.stand_back(&rows, repeated, now).await?;
+                for (mut pull, was) in repeated {
+                    pull.observed = was;
+                    pull.run_after = now + STOPPED;
+                    rows.save_pull(&pull).await?;
+                }
             }
         }
         let intents = self.note_intents(&rows, pass, Desired::Pulled, now).await?;
         tx.commit().await?;
         Ok(intents)
-    }
-
-    /// Copies that were about to be moved (again), and may not: they were seen in their
-    /// place, after the last move had no effect.
-    async fn stand_back(
-        &self,
-        rows: &Rows<'_>,
-        pulls: Vec<Pull>,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        for mut pull in pulls {
-            pull.observed = Observed::Found;
-            pull.run_after = now + STOPPED;
-            rows.save_pull(&pull).await?;
-        }
-        Ok(())
     }
 
     /// Makes intents durable before any effect, and leaves out copies for which
@@ -629,6 +687,34 @@ impl Reconciler<'_> {
             }
         }
     }
+}
+
+/// Handfuls of copies; those of one mailbox stay in one, so that what is made or read once
+/// a mailbox is made or read once.
+fn in_handfuls(pulls: Vec<Pull>) -> Vec<Vec<Pull>> {
+    let mut handfuls: Vec<Vec<Pull>> = Vec::new();
+    let mut of: HashMap<MailboxRef, usize> = HashMap::new();
+    for pull in pulls {
+        let full = handfuls.last().is_none_or(|last| last.len() >= HANDFUL);
+        let known = of.get(&pull.locator.mailbox).copied();
+        if known.is_none() && full {
+            handfuls.push(Vec::with_capacity(HANDFUL));
+        }
+        let last = handfuls.len().saturating_sub(1);
+        let at = *of.entry(pull.locator.mailbox.clone()).or_insert(last);
+        if let Some(handful) = handfuls.get_mut(at) {
+            handful.push(pull);
+        }
+    }
+    handfuls
+}
+
+/// Those that are still to be moved out.
+async fn still_wanted(rows: &Rows<'_>, mut pulls: Vec<Pull>) -> Result<Vec<Pull>, StoreError> {
+    let ids: Vec<_> = pulls.iter().map(|p| p.id).collect();
+    let wanted = rows.desired_now(&ids).await?;
+    pulls.retain(|pull| wanted.get(&pull.id) == Some(&Desired::Pulled));
+    Ok(pulls)
 }
 
 /// The fingerprint of what a look gave.

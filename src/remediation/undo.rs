@@ -118,7 +118,7 @@ pub async fn restore_campaign(app: &App, id: CampaignId, actor: &str) -> Result<
     campaign.decision_version += 1;
     campaign.updated_at = now;
     rows.save_campaign(&campaign).await?;
-    super::restore_all(&rows, &campaign, now).await?;
+    super::restore_all(app, &rows, &campaign, now).await?;
     let event = Event::new("restore_asked", now).of(id).by(actor);
     rows.record(vec![event]).await?;
     tx.commit().await?;

@@ -50,37 +50,53 @@ pub struct Wave {
     pub counts: Counts,
 }
 
-/// Searches the mailboxes, each once.
+/// Searches the mailboxes, each once; the platforms side by side, each with as much at
+/// once as is set for it.
 pub async fn search(app: &App, mailboxes: &[MailboxRef], query: &MessageQuery) -> Wave {
     let readers = app.mail.readers();
-    let mut groups: Vec<Vec<MailboxRef>> = Vec::new();
-    for platform in [Provider::Graph, Provider::Gmail] {
-        let ours: Vec<&MailboxRef> = mailboxes
-            .iter()
-            .filter(|m| m.provider == platform)
-            .collect();
-        let Some(first) = ours.first() else { continue };
-        let width = readers
-            .of(first)
-            .map_or(20, |p| p.capabilities().search_width.max(1));
-        groups.extend(
-            ours.chunks(width)
-                .map(|c| c.iter().map(|m| (*m).clone()).collect()),
-        );
-    }
-    let asked = futures::stream::iter(groups)
-        .map(|group| ask(&readers, group, query))
-        .buffer_unordered(app.config.workers.search_concurrency)
-        .collect::<Vec<_>>();
-    let (answers, counts) = mailbox::counted(asked).await;
+    let of = |platform| on(&readers, app, platform, mailboxes, query);
+    let asked = futures::future::join(of(Provider::Graph), of(Provider::Gmail));
+    let ((graph, gmail), counts) = mailbox::counted(asked).await;
     let mut wave = Wave {
         counts,
         ..Wave::default()
     };
-    for (mailbox, answer) in answers.into_iter().flatten() {
+    for (mailbox, answer) in graph.into_iter().chain(gmail) {
         wave.take(mailbox, answer);
     }
     wave
+}
+
+/// Searches those of one platform.
+async fn on(
+    readers: &Readers,
+    app: &App,
+    platform: Provider,
+    mailboxes: &[MailboxRef],
+    query: &MessageQuery,
+) -> Vec<(MailboxRef, Result<Found, MailboxError>)> {
+    let ours: Vec<&MailboxRef> = mailboxes
+        .iter()
+        .filter(|m| m.provider == platform)
+        .collect();
+    let Some(first) = ours.first() else {
+        return Vec::new();
+    };
+    let (together, width) = readers.of(first).map_or((20, 20), |p| {
+        let can = p.capabilities();
+        (can.search_together.max(1), can.search_width.max(1))
+    });
+    let groups: Vec<Vec<MailboxRef>> = ours
+        .chunks(together)
+        .map(|c| c.iter().map(|m| (*m).clone()).collect())
+        .collect();
+    let at_once = app.config.workers.search_concurrency * width / together;
+    let answers: Vec<_> = futures::stream::iter(groups)
+        .map(|group| ask(readers, group, query))
+        .buffer_unordered(at_once.max(1))
+        .collect()
+        .await;
+    answers.into_iter().flatten().collect()
 }
 
 async fn ask(

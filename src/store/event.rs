@@ -151,6 +151,23 @@ impl<C: ConnectionTrait> Scope<'_, C> {
 }
 
 impl<C: ConnectionTrait> Scope<'_, C> {
+    /// How many lines of these kinds there are since then, of all campaigns.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn count_all_events(
+        &self,
+        kinds: &[&str],
+        since: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        Ok(entity::Entity::find()
+            .filter(entity::Column::TenantId.eq(&self.tenant))
+            .filter(entity::Column::Kind.is_in(kinds.iter().copied()))
+            .filter(entity::Column::At.gte(millis(since)))
+            .count(self.conn)
+            .await?)
+    }
+
     /// How many lines of these kinds a campaign has since then.
     ///
     /// # Errors

@@ -388,6 +388,9 @@ pub struct Scope<'a, C> {
 /// Reads and writes inside a change; see [`Tx::of`].
 pub type Rows<'a> = Scope<'a, DatabaseTransaction>;
 
+/// Reads outside a change; see [`Store::read`].
+pub type Reader<'a> = Scope<'a, DatabaseConnection>;
+
 /// A query whose rows stay as they are read until the change ends: what is decided
 /// on them must not be overtaken. SQLite has one writer anyway.
 fn held<E: EntityTrait>(conn: &DatabaseTransaction, query: Select<E>) -> Select<E> {

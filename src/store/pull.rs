@@ -184,6 +184,10 @@ pub(super) fn pull_of(row: entity::Model) -> Result<Pull, StoreError> {
     })
 }
 
+/// For so long a move without an answer may still take effect: far beyond the time that
+/// any one call is given.
+const UNCERTAIN: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
+
 /// Rows not at rest, as the domain's `PullSnapshot::settled` has it.
 pub(super) fn unsettled() -> sea_orm::Condition {
     use entity::Column as C;
@@ -663,19 +667,24 @@ impl Scope<'_, DatabaseTransaction> {
     }
 }
 
-/// Copies that failed, wanted (again). Such a copy may be anywhere, so that only a
-/// look can tell; and not before it was due, since its last move may have had no
-/// answer.
+/// Copies that failed, wanted (again), and not before they were due: a last move may have
+/// had no answer. While it may still take effect, or may have, only a look can tell where
+/// such a copy is; one that was never moved, or long ago, begins like any other.
 fn tried_again(desired: Desired, now: DateTime<Utc>) -> UpdateMany<entity::Entity> {
     use entity::Column as C;
     let unknown = match desired {
+        Desired::Pulled => C::IntentAt.gte(millis(now - UNCERTAIN)),
+        Desired::InPlace => C::IntentAt.is_not_null(),
+    };
+    let look = match desired {
         Desired::Pulled => Observed::Moving,
         Desired::InPlace => Observed::Restoring,
     };
+    let observed = Expr::case(unknown, look.as_str()).finally(Observed::Found.as_str());
     let due = Expr::case(Expr::col(C::RunAfter).lt(millis(now)), millis(now))
         .finally(Expr::col(C::RunAfter));
     entity::Entity::update_many()
-        .col_expr(C::Observed, Expr::value(unknown.as_str()))
+        .col_expr(C::Observed, observed.into())
         .col_expr(C::Desired, Expr::value(desired.as_str()))
         .col_expr(C::RunAfter, due.into())
         .col_expr(C::Attempts, Expr::value(0))

@@ -114,6 +114,26 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .collect()
     }
 
+    /// Which budget is used up, and when there is some again.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn pull_budget_gone(
+        &self,
+        budget: PullBudget,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(Hold, DateTime<Utc>)>, StoreError> {
+        for ((span, length, hold), most) in SPANS.into_iter().zip([budget.day, budget.minute]) {
+            let start = start_of(now, length);
+            let key = (self.tenant.clone(), span.to_owned(), millis(start));
+            let row = window::Entity::find_by_id(key).one(self.conn).await?;
+            if row.is_some_and(|row| u64::try_from(row.moved).unwrap_or_default() >= most) {
+                return Ok(Some((hold, start + length)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Copies moved on the day of `now` (UTC).
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 use serde::{Deserialize, Serialize};
 
@@ -190,41 +190,6 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .map(remediation_of)
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Page::cut(rows, page.limit, |r| r.id.to_string()))
-    }
-}
-
-impl<C: ConnectionTrait> Scope<'_, C> {
-    /// How many pulls were halted since then, and are so still.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database fails.
-    pub async fn halted_since(&self, since: DateTime<Utc>) -> Result<u64, StoreError> {
-        Ok(entity::Entity::find()
-            .filter(entity::Column::TenantId.eq(&self.tenant))
-            .filter(entity::Column::HaltedAt.gte(millis(since)))
-            .count(self.conn)
-            .await?)
-    }
-
-    /// The campaigns whose pull is not over, at most `most`: those that something may
-    /// have held back.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database fails.
-    pub async fn campaigns_being_pulled(&self, most: u64) -> Result<Vec<CampaignId>, StoreError> {
-        let rows: Vec<String> = entity::Entity::find()
-            .select_only()
-            .column(entity::Column::CampaignId)
-            .filter(entity::Column::TenantId.eq(&self.tenant))
-            .filter(entity::Column::State.is_in(["searching", "pulling", "closed"]))
-            .order_by_desc(entity::Column::Id)
-            .limit(most)
-            .into_tuple()
-            .all(self.conn)
-            .await?;
-        rows.iter()
-            .map(|id| parse(id, "remediation.campaign_id"))
-            .collect()
     }
 }
 

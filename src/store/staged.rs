@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, PaginatorTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, Func},
 };
 
 use super::{
@@ -31,6 +32,8 @@ pub enum Due {
 pub struct StagedCounts {
     /// Copies moved, or about to be; those that reporters handed in are left out.
     pub moved: u64,
+    /// Copies of those that were moved since the decision in force was taken.
+    pub moved_now: u64,
     /// Copies of those whose outcome is not known yet.
     pub moving: u64,
     /// Copies that are to be moved or were.
@@ -138,6 +141,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         let Some(remediation) = self.remediation_of(campaign).await? else {
             return Ok(None);
         };
+        let since = remediation.heard_since.unwrap_or(remediation.created_at);
         let stops = self.pull_stops().await?;
         let all = stops.iter().any(|stop| stop.scope == StopScope::All);
         Ok(Some(Staged {
@@ -148,7 +152,7 @@ impl<C: ConnectionTrait> Scope<'_, C> {
                 stops.first().map(|stop| stop.scope)
             },
             approval: self.approval_of(campaign).await?,
-            counts: self.count_staged(campaign).await?,
+            counts: self.count_staged(campaign, since).await?,
             directory: self.count_mailboxes().await?,
         }))
     }
@@ -184,11 +188,15 @@ impl<C: ConnectionTrait> Scope<'_, C> {
             .collect()
     }
 
-    /// How far a campaign's pull is.
+    /// How far a campaign's pull is, whose decision was taken at `since`.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn count_staged(&self, campaign: CampaignId) -> Result<StagedCounts, StoreError> {
+    pub async fn count_staged(
+        &self,
+        campaign: CampaignId,
+        since: DateTime<Utc>,
+    ) -> Result<StagedCounts, StoreError> {
         use entity::Column as C;
         let ours = || {
             entity::Entity::find()
@@ -196,32 +204,38 @@ impl<C: ConnectionTrait> Scope<'_, C> {
                 .filter(C::CampaignId.eq(campaign.to_string()))
                 .filter(wanted())
         };
-        let rows: Vec<(String, i64, i64)> = ours()
+        let now = Expr::case(C::IntentAt.gte(millis(since)), 1).finally(Option::<i64>::None);
+        let rows: Vec<(String, i64, i64, i64)> = ours()
             .select_only()
             .column(C::Observed)
             .column_as(C::Id.count(), "n")
             // those that were ever about to be moved
             .column_as(C::IntentAt.count(), "intended")
+            .column_as(Expr::expr(Func::count(now)), "now")
             .group_by(C::Observed)
             .into_tuple()
             .all(self.conn)
             .await?;
         let mut counts = StagedCounts::default();
-        for (observed, n, intended) in rows {
+        for (observed, n, intended, now) in rows {
             let n = u64::try_from(n).unwrap_or_default();
             let intended = u64::try_from(intended).unwrap_or_default();
+            let now = u64::try_from(now).unwrap_or_default();
             match super::parse(&observed, "pull.observed")? {
                 Observed::Moving => {
+                    counts.moved_now += now;
                     counts.moving += n;
                     counts.moved += n;
                     counts.copies += n;
                 }
                 Observed::Pulled => {
+                    counts.moved_now += now;
                     counts.moved += n;
                     counts.copies += n;
                 }
                 // one that was never touched never will be
                 Observed::Failed | Observed::Gone | Observed::Changed => {
+                    counts.moved_now += now;
                     counts.moved += intended;
                     counts.copies += intended;
                 }

@@ -184,7 +184,7 @@ impl Case<'_> {
             lease: self.lease,
             seed: None,
             campaign: None,
-            automatic: false,
+            protected: None,
         };
         let rest = reconciler.settle(due).await?;
         for (kind, copies) in [("quarantined", rest.pulled), ("restored", rest.restored)] {

@@ -171,7 +171,7 @@ async fn carry_out(
     }
     let pulled_before = rows.remediation_of(campaign.id).await?.is_some();
     if pulled_before || campaign.verdict.returns_copy() {
-        remediation::restore_all(rows, campaign, now).await?;
+        remediation::restore_all(app, rows, campaign, now).await?;
     }
     thank::campaign(app, rows, campaign.id, now).await
 }

@@ -280,7 +280,7 @@ describe("the console of a demo", () => {
       }
       assert.fail(`${where} never said ${wanted}: ${await page.locator("main").innerText()}`);
     };
-    await told(campaign, /Remediation\s+Restored/i);
+    await told(campaign, /Remediation\s+Put back/i);
 
     // Once more malicious: this time by a person, who cannot approve it too.
     await follow(page, () => page.locator('aside a[href*="/submissions/sub_"]').first().click());

@@ -15,7 +15,9 @@ use std::{
 
 use unhook::{
     config::Config,
-    sim::{Phase, Reporter, Sim, Truth},
+    remediation::undo,
+    sim::{Operation, Phase, Reporter, Sim, Truth},
+    store::PageRequest,
 };
 
 use crate::support::stage::{Stage, click, tenant};
@@ -75,6 +77,53 @@ async fn serve(order: &serde_json::Value) {
             .expect("accepted");
     }
     stage.drain().await;
+    if order["restore"] == true {
+        restore(&stage).await;
+    }
+}
+
+/// Has everything put back, as an analyst would.
+async fn restore(stage: &Stage) {
+    let rows = stage.app.store.read(stage.app.tenant);
+    let found = rows.campaigns(None, &PageRequest::first(9)).await;
+    for campaign in found.expect("campaigns").items {
+        undo::restore_campaign(&stage.app, campaign.id, "key_test")
+            .await
+            .expect("asked");
+    }
+    stage.drain().await;
+}
+
+/// What is sent, and how far the story goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Story {
+    /// The built-in phish is pulled.
+    Pulled,
+    /// The same as an invitation is pulled and put back, with the events it made.
+    Invitation,
+}
+
+impl Story {
+    /// The invitation goes the same way as any mail; every third step of it is enough to
+    /// meet each of its calendar's.
+    const fn step(self) -> usize {
+        match self {
+            Self::Pulled => 1,
+            Self::Invitation => 3,
+        }
+    }
+}
+
+/// The built-in phish as an invitation.
+fn invitation() -> Vec<u8> {
+    let phish = include_str!("../../src/sim/mail/phish.eml").replace("\r\n", "\n");
+    let calendar = "--b1_7f3a91c2e5\nContent-Type: text/calendar; method=REQUEST\n\n\
+        BEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VEVENT\nUID:1@northwlnd-support.example\n\
+        ORGANIZER:mailto:helpdesk@northwlnd-support.example\nSUMMARY:Keep your password\n\
+        DTSTART:20261120T090000Z\nDTEND:20261120T093000Z\nEND:VEVENT\nEND:VCALENDAR\n";
+    let date = (chrono::Utc::now() - chrono::TimeDelta::minutes(41)).to_rfc2822();
+    let (head, end) = phish.rsplit_once("--b1_7f3a91c2e5--").expect("its end");
+    format!("Date: {date}\n{head}{calendar}--b1_7f3a91c2e5--{end}").into_bytes()
 }
 
 /// Where a run is killed.
@@ -86,6 +135,7 @@ enum Kill {
 }
 
 struct Run {
+    story: Story,
     sim: Sim,
     folder: tempfile::TempDir,
     /// As the add-ins saw them when they clicked: item ids change with a move.
@@ -93,14 +143,18 @@ struct Run {
 }
 
 impl Run {
-    fn new() -> Self {
-        let sim = tenant(10, 8, None);
+    fn new(story: Story) -> Self {
+        let sim = match story {
+            Story::Pulled => tenant(10, 8, None),
+            Story::Invitation => tenant(6, 4, Some(invitation())),
+        };
         let folder = tempfile::tempdir().expect("a folder");
         let listen = "127.0.0.1:1".parse().expect("an address");
         let text = unhook::demo::settings(&sim, listen, folder.path()).expect("settings");
         std::fs::write(folder.path().join("unhook.toml"), text).expect("written");
         let reporters = sim.reporters();
         Self {
+            story,
             sim,
             folder,
             reporters,
@@ -126,6 +180,7 @@ impl Run {
             "tenant": self.sim.tenant_id(),
             "reporters": reporters,
             "commit": commit,
+            "restore": self.story == Story::Invitation,
         });
         Command::new(std::env::current_exe().expect("this test"))
             .args(["crash::child", "--exact", "--nocapture", "--test-threads=1"])
@@ -194,19 +249,41 @@ impl Run {
             .collect();
         let letters: std::collections::BTreeMap<_, _> = truth.letters.into_iter().collect();
         let touched = truth.innocent.iter().filter(|i| i.touched).count() + truth.others_touched;
-        serde_json::json!({ "planted": planted, "touched": touched, "letters": letters })
+        // Whose calendar shows how many events.
+        let users = self.sim.organisation().users.iter();
+        let events: Vec<_> = users
+            .map(|user| {
+                let events = self.sim.calendar_of(&user.address).into_iter();
+                (&user.address, events.filter(|e| e.on_calendar).count())
+            })
+            .collect();
+        serde_json::json!({
+            "planted": planted, "touched": touched, "letters": letters, "events": events,
+        })
     }
 }
 
 /// Kills at n = 1, 2, 3, ... until a run is not reached by the kill any more;
 /// each time restarts, and compares the end state.
-fn at_every(kill: impl Fn(u64) -> Kill) -> u64 {
-    let reference = Run::new();
+fn at_every(story: Story, kill: impl Fn(u64) -> Kill) -> u64 {
+    let reference = Run::new(story);
+    let before = reference.end_state();
     reference.once(Kill::Never);
     let expected = reference.end_state();
-    assert!(reference.sim.truth().all_pulled(), "{expected:#}");
-    for n in 1.. {
-        let run = Run::new();
+    let truth = reference.sim.truth();
+    match story {
+        Story::Pulled => assert!(truth.all_pulled(), "{expected:#}"),
+        Story::Invitation => {
+            assert!(truth.all_in_place(), "{expected:#}");
+            assert_eq!(expected["events"], before["events"]);
+            // They were away meanwhile.
+            let made = reference.sim.counters();
+            assert!(made.of(Operation::EventDelete) > 0);
+            assert!(made.of(Operation::CalendarDelete) > 0);
+        }
+    }
+    for n in (1..).step_by(story.step()) {
+        let run = Run::new(story);
         let killed = run.once(kill(n));
         if killed {
             run.once(Kill::Never);
@@ -222,7 +299,7 @@ fn at_every(kill: impl Fn(u64) -> Kill) -> u64 {
 
 #[test]
 fn a_kill_after_any_commit_is_survived() {
-    let boundaries = at_every(Kill::AfterCommit);
+    let boundaries = at_every(Story::Pulled, Kill::AfterCommit);
     println!("killed after each of {boundaries} commits");
     assert!(
         boundaries > 20,
@@ -232,7 +309,7 @@ fn a_kill_after_any_commit_is_survived() {
 
 #[test]
 fn a_kill_before_the_effect_of_any_provider_call_is_survived() {
-    let boundaries = at_every(|n| Kill::AtCall(n, Phase::Before));
+    let boundaries = at_every(Story::Pulled, |n| Kill::AtCall(n, Phase::Before));
     println!("killed before each of {boundaries} calls");
     assert!(
         boundaries > 20,
@@ -242,10 +319,24 @@ fn a_kill_before_the_effect_of_any_provider_call_is_survived() {
 
 #[test]
 fn a_kill_after_the_effect_of_any_provider_call_is_survived() {
-    let boundaries = at_every(|n| Kill::AtCall(n, Phase::After));
+    let boundaries = at_every(Story::Pulled, |n| Kill::AtCall(n, Phase::After));
     println!("killed after each of {boundaries} calls");
     assert!(
         boundaries > 20,
         "only {boundaries} calls: the story is not the whole one"
     );
+}
+
+#[test]
+fn a_kill_after_any_commit_neither_loses_nor_doubles_an_event() {
+    let boundaries = at_every(Story::Invitation, Kill::AfterCommit);
+    println!("killed after each of {boundaries} commits");
+    assert!(boundaries > 20, "only {boundaries} commits");
+}
+
+#[test]
+fn a_kill_after_the_effect_of_any_call_neither_loses_nor_doubles_an_event() {
+    let boundaries = at_every(Story::Invitation, |n| Kill::AtCall(n, Phase::After));
+    println!("killed after each of {boundaries} calls");
+    assert!(boundaries > 20, "only {boundaries} calls");
 }

@@ -4,12 +4,12 @@
 use chrono::TimeDelta;
 use unhook::{
     config::pull::PullLimits,
-    domain::{ApprovalState, Desired, Observed, PullRole, StopScope, Verdict},
+    domain::{ApprovalState, Desired, Observed, Provider, PullRole, StopScope, Verdict},
     remediation::{
         approve::{self, Answer, ApprovalError},
         brake, undo,
     },
-    sim::Sim,
+    sim::{Action, Fault, Matcher, Operation, Sim},
     store::{PageRequest, approval::Approval, campaign::Campaign, pull::Pull},
     triage::overturn,
 };
@@ -131,6 +131,7 @@ async fn ps31_an_objection_after_the_canary_stops_it_and_the_way_back_is_open() 
         stage.report_all(&sim).await;
         work(&stage).await;
         assert_eq!(moved(&stage).await, 10);
+        let request = open_request(&stage).await.expect("asked for");
         let case = case(&stage).await;
         let out = pulls(&stage).await;
         let one = out.iter().find(|p| p.observed == Observed::Pulled);
@@ -138,10 +139,9 @@ async fn ps31_an_objection_after_the_canary_stops_it_and_the_way_back_is_open() 
         undo::restore_copy(&stage.app, one, "key_one")
             .await
             .expect("asked");
-        let request = open_request(&stage).await.expect("asked for");
-        approve(&stage, &request, "key_second")
-            .await
-            .expect("taken");
+        assert!(open_request(&stage).await.is_none(), "nothing to approve");
+        let late = approve(&stage, &request, "key_second").await;
+        assert!(matches!(late, Err(ApprovalError::Closed(_))), "{late:?}");
         for _ in 0..4 {
             stage.clock.advance(TimeDelta::hours(1));
             work(&stage).await;
@@ -338,7 +338,7 @@ async fn ps39_a_day_moves_no_more_than_its_budget_and_all_of_it_comes_back() {
 
 #[tokio::test]
 async fn ps39_pulls_that_are_halted_one_after_the_other_stop_all_automatic_ones() {
-    let sim = tenant(60, 12, None);
+    let sim = tenant(60, 20, None);
     let stage = staged(&sim, Backend::Sqlite, |pull| pull.stop_after_halts = 1)
         .await
         .expect("SQLite");
@@ -355,7 +355,8 @@ async fn ps39_pulls_that_are_halted_one_after_the_other_stop_all_automatic_ones(
         (stops[0].scope, stops[0].by.as_str()),
         (StopScope::Automatic, "unhook")
     );
-    // A person's decision is not automatic.
+    // A verdict alone does not let go on what was halted; whoever may, decides it as a
+    // person, and that is not automatic.
     overturn::set_verdict(
         &stage.app,
         case.seed,
@@ -367,9 +368,194 @@ async fn ps39_pulls_that_are_halted_one_after_the_other_stop_all_automatic_ones(
     .expect("judged");
     stage.clock.advance(TimeDelta::hours(1));
     stage.drain().await;
+    assert_eq!(moved(&stage).await, 10, "halted still");
+    approve::go_on(&stage.app, case.id, "key_two", "it is not")
+        .await
+        .expect("goes on");
+    stage.clock.advance(TimeDelta::hours(1));
+    stage.drain().await;
     stage.clock.advance(TimeDelta::hours(1));
     stage.drain().await;
     assert!(sim.truth().all_pulled());
+}
+
+#[tokio::test]
+async fn a_pull_that_was_past_its_stages_goes_through_all_of_them_again() {
+    // The second stage ends at 15 copies; more are out before the halt.
+    let sim = tenant(1_500, 40, None);
+    let stage = staged(&sim, Backend::Sqlite, |pull| pull.halt_percent = 10.0)
+        .await
+        .expect("SQLite");
+    stage.report_all(&sim).await;
+    work(&stage).await;
+    let request = open_request(&stage).await.expect("asked for");
+    approve(&stage, &request, "key_second")
+        .await
+        .expect("taken");
+    stage.clock.advance(TimeDelta::seconds(PAUSE.into()));
+    work(&stage).await;
+    assert_eq!(moved(&stage).await, 15);
+    let case = case(&stage).await;
+    approve::halt(&stage.app, case.id, "key_one", "one moment")
+        .await
+        .expect("halted");
+    stage.clock.advance(TimeDelta::hours(1));
+    work(&stage).await;
+    assert_eq!(moved(&stage).await, 15);
+    approve::go_on(&stage.app, case.id, "key_one", "it is one")
+        .await
+        .expect("goes on");
+    work(&stage).await;
+    assert_eq!(
+        moved(&stage).await,
+        15,
+        "more than one person may decide over"
+    );
+    let request = open_request(&stage).await.expect("asked anew");
+    approve(&stage, &request, "key_second")
+        .await
+        .expect("taken");
+    work(&stage).await;
+    assert_eq!(moved(&stage).await, 25, "the canary of this decision");
+    for _ in 0..4 {
+        stage.clock.advance(TimeDelta::seconds(PAUSE.into()));
+        work(&stage).await;
+    }
+    assert!(sim.truth().all_pulled(), "no stage is its last by mistake");
+}
+
+#[tokio::test]
+async fn copies_that_failed_begin_with_the_canary_when_they_are_wanted_again() {
+    let sim = tenant(60, 24, None);
+    let stage = staged(&sim, Backend::Sqlite, |pull| {
+        pull.automatic_wait_seconds = 0;
+        pull.analyst_wait_seconds = 0;
+    })
+    .await
+    .expect("SQLite");
+    let denied = Fault::always(
+        Matcher {
+            operation: Some(Operation::GmailGet),
+            ..Matcher::default()
+        },
+        Action::Answer {
+            status: 403,
+            headers: Default::default(),
+            body: serde_json::json!({ "error": { "code": 403, "errors": [
+                { "reason": "forbidden" }
+            ] } }),
+        },
+    );
+    let outlook = sim
+        .reporters()
+        .into_iter()
+        .find(|r| r.provider == Provider::Graph)
+        .expect("one");
+    sim.add_fault(denied);
+    let click = crate::support::stage::click(&outlook, sim.tenant_id());
+    stage.desk.accept(click).await.expect("accepted");
+    stage.drain().await;
+    let failed = |pulls: &[Pull]| {
+        pulls
+            .iter()
+            .filter(|p| p.observed == Observed::Failed)
+            .count()
+    };
+    let before = pulls(&stage).await;
+    let out = moved(&stage).await;
+    assert!(failed(&before) > 5, "{}", failed(&before));
+    sim.clear_faults();
+    let case = case(&stage).await;
+    overturn::set_verdict(
+        &stage.app,
+        case.seed,
+        Verdict::Malicious,
+        "key_one",
+        "reach was mended",
+    )
+    .await
+    .expect("judged");
+    work(&stage).await;
+    let more = moved(&stage).await - out;
+    assert!(more <= 10, "nobody approved more than the canary: {more}");
+    stage.drain().await;
+    assert_eq!(failed(&pulls(&stage).await), 0);
+    assert!(sim.truth().all_pulled(), "once a second person approved");
+}
+
+#[tokio::test]
+async fn three_automatic_pulls_that_are_taken_back_stop_all_others() {
+    let sim = tenant(40, 8, None);
+    let stage = staged(&sim, Backend::Sqlite, |pull| pull.stop_after_halts = 1)
+        .await
+        .expect("SQLite");
+    stage.report_all(&sim).await;
+    work(&stage).await;
+    let case = case(&stage).await;
+    overturn::set_verdict(
+        &stage.app,
+        case.seed,
+        Verdict::Benign,
+        "key_one",
+        "our newsletter",
+    )
+    .await
+    .expect("judged");
+    work(&stage).await;
+    assert!(sim.truth().all_in_place());
+    let rows = stage.app.store.read(stage.app.tenant);
+    let stops = rows.pull_stops().await.expect("read");
+    assert_eq!(stops.len(), 1);
+    assert_eq!(stops[0].scope, StopScope::Automatic);
+}
+
+#[tokio::test]
+async fn the_kill_switch_stops_a_pull_under_way_before_its_next_handful() {
+    let sim = tenant(1_000, 220, None);
+    let stage = staged(&sim, Backend::Sqlite, |pull| {
+        pull.automatic_wait_seconds = 0;
+        pull.second_person_mailboxes = 1_000;
+        pull.second_person_percent = 25.0;
+    })
+    .await
+    .expect("SQLite");
+    stage.report_all(&sim).await;
+    // Approvals are not what is tested: one person may decide over 250 mailboxes.
+    let app = stage.app.clone();
+    let stopper = tokio::spawn(async move {
+        let rows = app.store.read(app.tenant);
+        loop {
+            let page = rows.pulls(None, &PageRequest::first(2_000)).await;
+            let out = page
+                .expect("pulls")
+                .items
+                .iter()
+                .filter(|p| p.role != PullRole::Reported && p.observed == Observed::Pulled)
+                .count();
+            if out >= 10 {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        brake::stop(&app, StopScope::All, "key_one", "wrong")
+            .await
+            .expect("stopped");
+        app.clock.now()
+    });
+    let (_, stopped_at) = tokio::join!(stage.workers.drain(), stopper);
+    let stopped_at = stopped_at.expect("joined");
+    let out = pulls(&stage).await;
+    let late: Vec<_> = out
+        .iter()
+        .filter_map(|pull| pull.settled_at)
+        .filter(|at| *at > stopped_at + TimeDelta::seconds(5))
+        .collect();
+    assert!(late.is_empty(), "moved long after the stop: {late:?}");
+    let moved = out
+        .iter()
+        .filter(|p| p.observed == Observed::Pulled)
+        .count();
+    assert!(moved < others(&sim), "the remainder stayed: {moved}");
 }
 
 #[tokio::test]

@@ -106,6 +106,8 @@ fn line(event: &Event, again: bool, names: &Names, now: DateTime<Utc>) -> Line {
         "approval_refused" => ("alert", "Refused by a second person"),
         "approval_withdrawn" => ("alert", "Approval withdrawn"),
         "pull_halted" => ("alert", "Pull halted"),
+        "late_copies_halted" => ("alert", "Late copies are not pulled any more"),
+        "pull_rolled_back" => ("alert", "Automatic pull taken back"),
         "pull_resumed" => ("verdict", "Pull goes on"),
         "objection" => ("alert", "Objection"),
         "raw_downloaded" => ("", "Raw message downloaded"),

@@ -1,5 +1,7 @@
 //! The quarantine of a mailbox: a hidden label, made when it is first needed.
 
+use std::collections::{BTreeMap, HashMap};
+
 use google_gmail1::api::Label;
 
 use super::{GmailMail, cost, side_by_side, wire::SCOPE};
@@ -10,12 +12,16 @@ impl GmailMail {
         &self,
         mailboxes: &[MailboxRef],
     ) -> Vec<Result<String, MailboxError>> {
-        side_by_side(
-            mailboxes
-                .iter()
-                .map(|mailbox| self.quarantine_label(mailbox)),
-        )
-        .await
+        let each: BTreeMap<&str, &MailboxRef> = mailboxes.iter().map(|m| (m.key(), m)).collect();
+        let labels = side_by_side(each.values().map(|mailbox| self.quarantine_label(mailbox)));
+        let labels: HashMap<&str, _> = each.keys().copied().zip(labels.await).collect();
+        mailboxes
+            .iter()
+            .map(|mailbox| match labels.get(mailbox.key()) {
+                Some(label) => label.clone(),
+                None => Err(MailboxError::Malformed("no answer".to_owned())),
+            })
+            .collect()
     }
 
     async fn quarantine_label(&self, mailbox: &MailboxRef) -> Result<String, MailboxError> {

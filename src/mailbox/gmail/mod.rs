@@ -43,8 +43,10 @@ use crate::{
     domain::{Locator, MailboxAddress, MailboxRef, MessageQuery, Place, Provider},
 };
 
-/// Calls of one method that run side by side, below the governor.
+/// Searches that run side by side for each of `workers.search_concurrency`.
 const WIDTH: usize = 16;
+/// Calls of one method that run side by side, below the governor.
+const SIDE_BY_SIDE: usize = 64;
 
 /// The mailboxes of one Google Workspace customer.
 pub struct GmailMail {
@@ -124,7 +126,14 @@ impl GmailMail {
 async fn side_by_side<F: Future>(calls: impl Iterator<Item = F>) -> Vec<F::Output> {
     // Collected first: a stream of closures over borrowed items is not `Send`.
     let calls: Vec<F> = calls.collect();
-    stream::iter(calls).buffered(WIDTH).collect().await
+    let mut done: Vec<(usize, F::Output)> = stream::iter(calls.into_iter().enumerate())
+        .map(|(at, call)| async move { (at, call.await) })
+        // A slow one keeps no other from its turn.
+        .buffer_unordered(SIDE_BY_SIDE)
+        .collect()
+        .await;
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, answer)| answer).collect()
 }
 
 /// Where an API is reached: the configured root, or Google's own for it.
@@ -146,7 +155,9 @@ impl MailReader for GmailMail {
         Capabilities {
             searches_phrases: true,
             inserts: true,
+            search_together: 1,
             search_width: WIDTH,
+            moves_at_once: SIDE_BY_SIDE,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The quarantine of a mailbox: a hidden folder beside Inbox, made when it is
 //! first needed; and where its owner's own mail lies.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use graph_rs_sdk::http::Method;
 use serde_json::{Value, json};
@@ -22,37 +22,32 @@ impl GraphMail {
         &self,
         mailboxes: &[MailboxRef],
     ) -> Vec<Result<String, MailboxError>> {
-        let mut folders: Vec<Option<Result<String, MailboxError>>> = mailboxes
-            .iter()
-            .map(|mailbox| self.quarantines.get(mailbox.key()).map(Ok))
-            .collect();
-        let missing: Vec<usize> = (0..mailboxes.len())
-            .filter(|at| folders.get(*at).is_some_and(Option::is_none))
-            .collect();
-        let calls = missing
-            .iter()
-            .filter_map(|at| mailboxes.get(*at))
-            .map(|mailbox| self.create(mailbox))
-            .collect();
-        let answers = self.wire.batch(calls).await;
-        for (at, answer) in missing.into_iter().zip(answers) {
-            let (Some(mailbox), Some(slot)) = (mailboxes.get(at), folders.get_mut(at)) else {
-                continue;
-            };
+        let mut folders: HashMap<&str, Result<String, MailboxError>> = HashMap::new();
+        let mut missing: BTreeMap<&str, &MailboxRef> = BTreeMap::new();
+        for mailbox in mailboxes {
+            match self.quarantines.get(mailbox.key()) {
+                Some(folder) => drop(folders.insert(mailbox.key(), Ok(folder))),
+                None => drop(missing.insert(mailbox.key(), mailbox)),
+            }
+        }
+        let calls = missing.values().map(|mailbox| self.create(mailbox));
+        let answers = self.wire.batch(calls.collect()).await;
+        for ((key, mailbox), answer) in missing.into_iter().zip(answers) {
             let made = match answer {
                 Ok(answer) if answer.status() == 409 => self.existing(mailbox).await,
                 Ok(answer) => answer.ok(Effect::Change).and_then(|body| id(&body)),
                 Err(error) => Err(error),
             };
             if let Ok(folder) = &made {
-                self.quarantines.put(mailbox.key(), folder);
+                self.quarantines.put(key, folder);
             }
-            *slot = Some(made);
+            folders.insert(key, made);
         }
-        folders
-            .into_iter()
-            .map(|folder| {
-                folder.unwrap_or_else(|| Err(MailboxError::Malformed("no answer".to_owned())))
+        mailboxes
+            .iter()
+            .map(|mailbox| match folders.get(mailbox.key()) {
+                Some(folder) => folder.clone(),
+                None => Err(MailboxError::Malformed("no answer".to_owned())),
             })
             .collect()
     }

@@ -142,7 +142,9 @@ impl MailReader for GraphMail {
         Capabilities {
             searches_phrases: false,
             inserts: false,
+            search_together: batch::BATCH,
             search_width: batch::BATCH,
+            moves_at_once: 4 * batch::BATCH,
         }
     }
 

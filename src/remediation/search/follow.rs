@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use futures::future::join;
+
 use super::{Run, TRIES, Wave, commit::Change, finds::Finds, target::addresses_of, verify};
 use crate::{
     domain::{MailboxAddress, MailboxRef, Way},
     jobs::JobError,
-    mailbox::{self, Content, MailReader as _, MailboxError, Seen},
+    mailbox::{self, Content, Forwarding, MailReader as _, MailboxError, Seen},
     message::Fingerprint,
     remediation::{
         reconcile::{backoff, later},
@@ -34,7 +36,13 @@ impl Run<'_> {
                 )
             })
             .collect();
-        let mut wave = wave::search(self.app, &asked, &self.target.sent()).await;
+        let sent = self.target.sent();
+        let (mut wave, (rules, counts)) = join(
+            wave::search(self.app, &asked, &sent),
+            mailbox::counted(self.rules_of(&asked)),
+        )
+        .await;
+        wave.counts.add(&counts);
         let mut change = Change::default();
         let hits = std::mem::take(&mut wave.hits);
         let (bare, full): (Vec<Seen>, Vec<Seen>) = hits
@@ -64,9 +72,9 @@ impl Run<'_> {
             wave.miss(&mailbox, &error);
         }
         let again = self.put_off(&holders, &mut wave, &mut change);
-        let (rules, counts) = mailbox::counted(self.rules(&asked, &mut change)).await;
+        let (heeded, counts) = mailbox::counted(self.heed(rules, &mut change)).await;
         wave.counts.add(&counts);
-        rules?;
+        heeded?;
         change.followed = asked.into_iter().filter(|m| !again.contains(m)).collect();
         wave.searched.clear();
         let outside: Vec<String> = change
@@ -148,44 +156,54 @@ impl Run<'_> {
     }
 
     /// Where the mailboxes pass mail on by themselves.
-    async fn rules(&mut self, holders: &[MailboxRef], change: &mut Change) -> Result<(), JobError> {
-        for reader in self.readers.all().cloned().collect::<Vec<_>>() {
+    async fn rules_of(&self, holders: &[MailboxRef]) -> Vec<Result<Vec<Forwarding>, MailboxError>> {
+        let mut answers = Vec::with_capacity(holders.len());
+        for reader in self.readers.all() {
             let ours: Vec<MailboxRef> = holders
                 .iter()
                 .filter(|m| m.provider == reader.provider())
                 .cloned()
                 .collect();
-            if ours.is_empty() {
-                continue;
+            if !ours.is_empty() {
+                answers.extend(reader.forwarding(&ours).await);
             }
-            for answer in reader.forwarding(&ours).await {
-                let orders = match answer {
-                    Ok(orders) => orders,
-                    // A remark, not a gap: the sweep reaches all mailboxes inside,
-                    // and what leaves the organisation is out of reach anyway.
-                    Err(error) => {
-                        let remark = format!("forwarding rules could not be read: {error}");
-                        if !change.remarks.contains(&remark) {
-                            change.remarks.push(remark);
-                        }
-                        continue;
+        }
+        answers
+    }
+
+    /// Has those searched soon whom a rule passes mail on to.
+    async fn heed(
+        &mut self,
+        answers: Vec<Result<Vec<Forwarding>, MailboxError>>,
+        change: &mut Change,
+    ) -> Result<(), JobError> {
+        for answer in answers {
+            let orders = match answer {
+                Ok(orders) => orders,
+                // A remark, not a gap: the sweep reaches all mailboxes inside,
+                // and what leaves the organisation is out of reach anyway.
+                Err(error) => {
+                    let remark = format!("forwarding rules could not be read: {error}");
+                    if !change.remarks.contains(&remark) {
+                        change.remarks.push(remark);
                     }
-                };
-                for order in orders {
-                    let behind = self.behind(order.to).await?;
-                    self.expose(behind.outside.iter().map(ToString::to_string));
-                    for (mailbox, _) in behind.mailboxes {
-                        // A forward by rule bears an id that no sent mail shows:
-                        // only its content finds it.
-                        if !order.keeps_message_id {
-                            change.by_content.push(mailbox.clone());
-                        }
-                        change.ranked.push(Ranked {
-                            mailbox,
-                            rank: POINTED,
-                            way: Way::Rule,
-                        });
+                    continue;
+                }
+            };
+            for order in orders {
+                let behind = self.behind(order.to).await?;
+                self.expose(behind.outside.iter().map(ToString::to_string));
+                for (mailbox, _) in behind.mailboxes {
+                    // A forward by rule bears an id that no sent mail shows:
+                    // only its content finds it.
+                    if !order.keeps_message_id {
+                        change.by_content.push(mailbox.clone());
                     }
+                    change.ranked.push(Ranked {
+                        mailbox,
+                        rank: POINTED,
+                        way: Way::Rule,
+                    });
                 }
             }
         }

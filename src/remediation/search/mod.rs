@@ -47,7 +47,7 @@ const BEFORE_SWEEP: i32 = 100;
 /// minutes. The reporter's thanks wait for it, so it is no longer than that.
 const TRIES: i32 = 40;
 /// Mailboxes in one wave of sent mail: it comes with all its content.
-const FOLLOWED: u64 = 40;
+const FOLLOWED: u64 = 64;
 /// Mailboxes in one wave of variants: what is hit is read whole.
 const VARIED: u64 = 160;
 /// Forwards whose recipients are searched in one wave: their ids go into one query.

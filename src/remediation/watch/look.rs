@@ -143,7 +143,7 @@ impl Case<'_> {
             lease: self.lease,
             seed: Some(&self.print),
             campaign: Some(self.campaign.id),
-            automatic: false,
+            protected: None,
         };
         for chunk in unsure.chunk_by(|one, other| one.mailbox.provider == other.mailbox.provider) {
             for chunk in chunk.chunks(AT_ONCE) {

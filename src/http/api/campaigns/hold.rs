@@ -78,7 +78,7 @@ pub(in crate::http) async fn resume(
 
 /// Object to a pull (scope `verdicts:write`)
 ///
-/// It counts, with disputes and restores, towards the share that halts it.
+/// It counts, with restores of single copies, towards the share that halts it.
 #[utoipa::path(
     tag = "campaigns",
     operation_id = "campaign_object",

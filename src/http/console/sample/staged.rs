@@ -102,6 +102,7 @@ pub(super) fn staged(remediation: Remediation, w: &Words) -> (PullLimits, Staged
         approval: Some(request(1, ApprovalState::Open, w).of),
         counts: StagedCounts {
             moved: 10,
+            moved_now: 10,
             moving: 0,
             copies: 1_302,
             mailboxes: 1_240,
