@@ -315,6 +315,19 @@ describe("the console of a demo", () => {
     await other.page.locator('form[action$="/release"] [name="reason"]').fill("all is well");
     await follow(other.page, () => other.page.getByRole("button", { name: "Let pulls go on" }).click());
     assert.match(await other.page.locator("main").innerText(), /Released/);
+
+    // Who did all that, in ids and hashes.
+    await page.goto(`${origin}/console/audit`);
+    const trail = await page.locator("tbody").innerText();
+    for (const deed of [/pulls released/, /pulls stopped/, /approved/, /content viewed/]) {
+      assert.match(trail, deed);
+    }
+    assert.ok(!trail.includes("newsletters were pulled"), "a reason stands there as its hash");
+    await page.locator('input[name="action"]').fill("pulls_stopped");
+    await follow(page, () => page.getByRole("button", { name: "Show" }).click());
+    assert.equal(await page.locator("tbody tr").count(), 1);
+    await fitsSideways(page);
+    await picture(page, "audit");
     assert.deepEqual([...faults, ...other.faults], []);
     await other.context.close();
     await context.close();
