@@ -40,6 +40,11 @@ pub(super) use verify::{Read, Relation, of_outcome, read};
 
 /// Mailboxes in one wave: sixteen batches of twenty.
 pub(super) const WAVE: u64 = 320;
+/// The same in a sweep that hits hardly anything: what a wave begins and ends with is
+/// spread over more mailboxes, and few messages are held at a time all the same.
+const WIDE: u64 = 3 * WAVE;
+/// A sweep is wide where at most one in so many calls led to something to be looked at.
+const RARE: u64 = 8;
 /// Mailboxes with a rank below are searched before the sweep.
 const BEFORE_SWEEP: i32 = 100;
 /// Tries at a mailbox that gives no answer before it is named unreachable: two
@@ -228,7 +233,7 @@ impl<'a> Run<'a> {
         if !follow.is_empty() {
             return Ok(Step::Follow(follow));
         }
-        let sweep = rows.waiting_mailboxes(id, None, WAVE).await?;
+        let sweep = rows.waiting_mailboxes(id, None, self.width()).await?;
         if !sweep.is_empty() {
             return Ok(Step::Exact(sweep));
         }
@@ -250,6 +255,17 @@ impl<'a> Run<'a> {
             .map(|(one, _)| one)
             .collect();
         Ok(Step::Exact(due))
+    }
+
+    /// How many mailboxes the next wave of the sweep asks.
+    fn width(&self) -> u64 {
+        let progress = &self.search.progress;
+        let made = progress.made.calls;
+        if made >= WAVE && progress.looked_at.saturating_mul(RARE) <= made {
+            WIDE
+        } else {
+            WAVE
+        }
     }
 
     /// One search of each mailbox for the message itself, and for the forwards that
