@@ -373,6 +373,7 @@ impl From<OverturnError> for Problem {
             OverturnError::EvidenceMissing(_) => {
                 Self::new(Code::EvidenceMissing).detail(error.to_string())
             }
+            OverturnError::Changed { .. } => Self::new(Code::Changed).detail(error.to_string()),
             OverturnError::Store(error) => error.into(),
         }
     }

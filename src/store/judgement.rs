@@ -4,10 +4,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, Select, sea_query::OnConflict,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    sea_query::OnConflict,
 };
 
-use super::{Scope, StoreError, audit::Deed, instant, millis, parse};
+use super::{Scope, StoreError, audit::Deed, instant, millis, parse, submission::Submission};
 use crate::domain::{AssessmentId, InForceId, SubmissionId, Verdict};
 
 mod policy {
@@ -343,6 +344,36 @@ impl<C: ConnectionTrait> Scope<'_, C> {
     ) -> Result<Vec<Judgement>, StoreError> {
         let rows = self.kept_of(submission, most).all(self.conn).await?;
         rows.into_iter().map(Judgement::of).collect()
+    }
+
+    /// The number of the decision that stands for a submission: its campaign's, or, while
+    /// it belongs to none, how many decisions of people it has had.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn decision_version(&self, submission: &Submission) -> Result<i32, StoreError> {
+        let campaign = match submission.campaign {
+            Some(id) => self.campaign(id).await?,
+            None => None,
+        };
+        match campaign {
+            Some(campaign) => Ok(campaign.decision_version),
+            None => self.decisions_of(submission.id).await,
+        }
+    }
+
+    /// How often a person decided about a submission.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn decisions_of(&self, submission: SubmissionId) -> Result<i32, StoreError> {
+        let decided = assessment::Entity::find()
+            .filter(assessment::Column::TenantId.eq(&self.tenant))
+            .filter(assessment::Column::SubmissionId.eq(submission.to_string()))
+            .filter(assessment::Column::Cause.eq(BY_ANALYST))
+            .count(self.conn)
+            .await?;
+        Ok(i32::try_from(decided).unwrap_or(i32::MAX))
     }
 
     /// The engine's judgements of all submissions before one of them, the latest first;

@@ -25,6 +25,14 @@ pub enum OverturnError {
     /// not the message that was reported), or is not there yet.
     #[error("the evidence does not allow this: {0}")]
     EvidenceMissing(&'static str),
+    /// Somebody decided anew since it was read: nothing was changed.
+    #[error("it was decided anew since it was read: now {verdict}, decision {version}")]
+    Changed {
+        /// The verdict that stands there.
+        verdict: Verdict,
+        /// Its number.
+        version: i32,
+    },
     /// The database failed.
     #[error("not decided")]
     Store(#[from] StoreError),
@@ -43,11 +51,28 @@ pub async fn set_verdict(
     actor: &str,
     reason: &str,
 ) -> Result<(), OverturnError> {
+    set_verdict_as_read(app, id, verdict, (actor, reason), None).await
+}
+
+/// The same, on the decision that was read: `seen` is its number as
+/// [`Scope::decision_version`](crate::store::Scope::decision_version) gave it. Of two analysts who decide at once on what both read, the
+/// first is heard, and the other is told.
+///
+/// # Errors
+/// [`OverturnError::Changed`] when another decision stands there; see [`OverturnError`].
+pub async fn set_verdict_as_read(
+    app: &App,
+    id: SubmissionId,
+    verdict: Verdict,
+    (actor, reason): (&str, &str),
+    seen: Option<i32>,
+) -> Result<(), OverturnError> {
     let decision = Decision {
         id,
         verdict,
         actor,
         reason,
+        seen,
     };
     // A submission joins a campaign once, so that this ends.
     while !decision.take(app).await? {}
@@ -60,6 +85,7 @@ struct Decision<'a> {
     verdict: Verdict,
     actor: &'a str,
     reason: &'a str,
+    seen: Option<i32>,
 }
 
 impl Decision<'_> {
@@ -71,6 +97,7 @@ impl Decision<'_> {
             verdict,
             actor,
             reason,
+            seen,
         } = *self;
         let now = app.clock.now();
         let tx = app.store.begin().await?;
@@ -95,6 +122,18 @@ impl Decision<'_> {
             .ok_or(OverturnError::NotFound)?;
         if submission.campaign != read.campaign {
             return Ok(false);
+        }
+        if let Some(seen) = seen {
+            let version = match &campaign {
+                Some(campaign) => campaign.decision_version,
+                None => rows.decisions_of(id).await?,
+            };
+            if version != seen {
+                return Err(OverturnError::Changed {
+                    verdict: submission.verdict.unwrap_or(verdict),
+                    version,
+                });
+            }
         }
         if submission.assessment.is_none() {
             return Err(OverturnError::EvidenceMissing(

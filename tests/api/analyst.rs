@@ -115,6 +115,46 @@ async fn an_analyst_sees_everything_and_can_undo_it() {
     );
 }
 
+/// Both read the case; the first is heard, the other is told, and reads again.
+#[actix_web::test]
+async fn of_two_analysts_who_decide_at_once_the_other_is_told() {
+    let api = Api::new().await;
+    api.report(Provider::Graph).await;
+    api.drain().await;
+    let (_, one) = api.key("submissions:read verdicts:write", 1).await;
+    let (_, other) = api.key("submissions:read verdicts:write", 1).await;
+    let all = api.get("/api/v1/submissions", &one).await.json();
+    let id = all["items"][0]["id"].as_str().expect("one").to_owned();
+    let page = format!("/api/v1/submissions/{id}");
+    let path = format!("{page}/verdict");
+    let seen = api.get(&page, &one).await.json()["decision_version"].clone();
+    let benign = json!({ "verdict": "benign", "reason": "ours", "decision_version": seen });
+    let answer = api.post(&path, &one, &benign).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+
+    let spam = json!({ "verdict": "spam", "reason": "not ours", "decision_version": seen });
+    let answer = api.post(&path, &other, &spam).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.problem().as_str()),
+        (409, "changed")
+    );
+    let now = api.get(&page, &other).await.json();
+    assert_eq!(now["verdict"], "benign", "{now:#}");
+    let detail = answer.json()["detail"].to_string();
+    let version = now["decision_version"].to_string();
+    assert!(
+        detail.contains("now benign") && detail.contains(&version),
+        "{detail}"
+    );
+
+    let again = json!({
+        "verdict": "spam", "reason": "read again", "decision_version": now["decision_version"],
+    });
+    let answer = api.post(&path, &other, &again).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+    assert_eq!(api.get(&page, &one).await.json()["verdict"], "spam");
+}
+
 #[actix_web::test]
 async fn a_verdict_that_cannot_be_used_is_refused() {
     let api = Api::new().await;

@@ -82,6 +82,7 @@ impl From<OverturnError> for PageError {
         match error {
             OverturnError::NotFound => Self::NotFound,
             OverturnError::EvidenceMissing(why) => Self::Evidence(why),
+            changed @ OverturnError::Changed { .. } => Self::Refused(changed.to_string()),
             OverturnError::Store(error) => error.into(),
         }
     }

@@ -51,6 +51,9 @@ pub(in crate::http) struct SubmissionDetail {
     /// Everything that was sent out because of this message, oldest first.
     #[schema(value_type = Vec<Object>)]
     egress: Vec<Egress>,
+    /// The number of the decision that stands; given back with a verdict, it keeps two
+    /// people from deciding over each other unawares.
+    decision_version: i32,
     /// Who reported it, oldest first.
     report_list: Vec<ReportOfSubmission>,
     /// The reporters' own copies that are held.
@@ -86,6 +89,7 @@ pub(in crate::http) async fn read(
     let pulls = rows.pulls_of_submission(found.id).await?;
     let timeline = rows.timeline(Some(found.id), found.campaign).await?;
     let egress = rows.egress_of(found.id).await?;
+    let decision_version = rows.decision_version(&found).await?;
     let assessment = known::assessment(&found).cloned();
     if found.findings.is_some() {
         // They hold the message's text.
@@ -103,6 +107,7 @@ pub(in crate::http) async fn read(
         findings: found.findings,
         enrichment: found.enrichment,
         egress,
+        decision_version,
         report_list: reports.into_iter().map(Into::into).collect(),
         pulls: pulls.iter().map(PullView::from).collect(),
         timeline,

@@ -16,7 +16,7 @@ use crate::{
         body,
         problem::Document,
     },
-    triage::overturn::set_verdict,
+    triage::overturn::set_verdict_as_read,
 };
 
 /// A person's verdict.
@@ -30,6 +30,9 @@ pub(in crate::http) struct VerdictRequest {
     /// Why, for the timeline; 1 to 500 characters.
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
+    /// `decision_version` of the submission as it was read. When another decision was made
+    /// since, nothing is changed (409 `changed`). Absent: decide whatever stands there.
+    decision_version: Option<i32>,
 }
 
 /// Set a verdict (scope `verdicts:write`)
@@ -44,7 +47,7 @@ pub(in crate::http) struct VerdictRequest {
     responses(
         (status = 202, description = "Recorded; the workers carry it out", body = Asked),
         (status = 404, description = "There is none", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "The evidence does not allow a pull", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "The evidence does not allow a pull, or somebody decided since it was read", body = Document, content_type = "application/problem+json"),
         (status = 422, description = "A field cannot be used", body = Document, content_type = "application/problem+json"),
     )
 )]
@@ -61,7 +64,9 @@ pub(in crate::http) async fn verdict(
     if !(1..=500).contains(&reason.chars().count()) || reason.contains('\0') {
         return Err(Problem::new(Code::InvalidField).detail("reason: 1 to 500 characters of text"));
     }
-    set_verdict(&state.app, *id, wanted.verdict, &by.actor(), reason).await?;
+    let actor = by.actor();
+    let seen = wanted.decision_version;
+    set_verdict_as_read(&state.app, *id, wanted.verdict, (&actor, reason), seen).await?;
     state.wake.notify();
     Ok(HttpResponse::Accepted().json(Asked::of(&state, "submissions", *id)))
 }

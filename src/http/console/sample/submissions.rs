@@ -444,6 +444,7 @@ pub(in crate::http::console) fn submission_material(w: &Words, view: &str) -> su
             pulled: 52,
             ..PullCounts::default()
         }),
+        decision: 1,
         events: events::events(w),
         names: events::names(w),
         egress: egress(w),
@@ -468,6 +469,7 @@ pub(in crate::http::console) fn pending_material(w: &Words) -> submission::Mater
         )],
         pulls: Vec::new(),
         campaign: None,
+        decision: 1,
         events: events::events(w).into_iter().take(1).collect(),
         names: Names::new(),
         egress: Vec::new(),
@@ -498,6 +500,7 @@ pub(in crate::http::console) fn missing_material(
         )],
         pulls: Vec::new(),
         campaign: None,
+        decision: 1,
         events: events::events(w).into_iter().take(1).collect(),
         names: events::names(w),
         egress: Vec::new(),

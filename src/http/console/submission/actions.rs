@@ -20,6 +20,8 @@ const REASON_CHARS: usize = 500;
 pub(in super::super) struct VerdictForm {
     verdict: Option<String>,
     reason: Option<String>,
+    /// The number of the decision that the page showed.
+    seen: Option<i32>,
 }
 
 fn back(to: &str) -> HttpResponse {
@@ -55,7 +57,8 @@ pub(in super::super) async fn set_verdict(
             "The reason is longer than 500 characters.",
         ));
     }
-    overturn::set_verdict(&signed.app, id, verdict, &signed.actor(), reason).await?;
+    let actor = signed.actor();
+    overturn::set_verdict_as_read(&signed.app, id, verdict, (&actor, reason), form.seen).await?;
     state.wake.notify();
     tracing::info!(submission = %id, key = %signed.analyst.key_id, "verdict set at the console");
     Ok(back(&format!("/console/submissions/{id}?done=verdict")))

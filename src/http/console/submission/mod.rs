@@ -102,6 +102,8 @@ pub(super) struct Material {
     pub(super) reports: Vec<Report>,
     pub(super) pulls: Vec<Pull>,
     pub(super) campaign: Option<PullCounts>,
+    /// The number of the decision that is shown.
+    pub(super) decision: i32,
     pub(super) events: Vec<Event>,
     pub(super) names: Names,
     pub(super) view: View,
@@ -162,6 +164,7 @@ struct SubmissionPage {
     pulls: Vec<PullRow>,
     lines: Vec<Line>,
     choices: Vec<Choice>,
+    decision: i32,
     may: May,
 }
 
@@ -281,6 +284,7 @@ impl SubmissionPage {
             reports,
             pulls,
             campaign,
+            decision,
             events,
             names,
             view,
@@ -376,6 +380,7 @@ impl SubmissionPage {
             pulls: pulls.iter().map(|p| PullRow::of(p, now)).collect(),
             lines: lines(&events, &names, Some(s.id), now),
             choices: choices(s.verdict, ground),
+            decision,
             may,
         }
     }
@@ -445,6 +450,7 @@ async fn gathered(
         reports,
         pulls: rows.pulls_of_submission(id).await?,
         campaign,
+        decision: rows.decision_version(&submission).await?,
         events: rows.timeline(Some(id), submission.campaign).await?,
         names,
         egress: rows.egress_of(id).await?,
