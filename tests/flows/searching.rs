@@ -289,7 +289,7 @@ async fn a_decoy_with_the_id_of_the_seed_is_shown_with_the_reason_it_was_left_ou
 }
 
 #[tokio::test]
-async fn every_mailbox_out_of_reach_is_named_with_its_cause() {
+async fn f38_f39_every_mailbox_out_of_reach_is_named_with_its_cause() {
     let sim = tenant(24, 10, None);
     let reporters = sim.reporters();
     let others: Vec<String> = sim
@@ -330,7 +330,7 @@ async fn every_mailbox_out_of_reach_is_named_with_its_cause() {
 }
 
 #[tokio::test]
-async fn complete_is_not_said_while_a_mailbox_is_still_tried() {
+async fn f31_complete_is_not_said_while_a_mailbox_is_still_tried() {
     let sim = tenant(16, 8, None);
     let reporters = sim.reporters();
     let quiet = sim

@@ -64,7 +64,7 @@ fn answer(status: u16, code: &str) -> Action {
 }
 
 #[tokio::test]
-async fn a_move_that_lands_late_is_not_taken_for_one_that_never_was() {
+async fn f34_f69_a_move_that_lands_late_is_not_taken_for_one_that_never_was() {
     let sim = tenant(20, 8, None);
     let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
     let somebody = bystander(&sim);
@@ -183,7 +183,7 @@ async fn a_copy_without_a_campaign_can_be_asked_back_by_itself() {
 }
 
 #[tokio::test]
-async fn a_copy_without_a_campaign_is_put_back_however_long_it_takes() {
+async fn f31_a_copy_without_a_campaign_is_put_back_however_long_it_takes() {
     let sim = tenant(20, 8, Some(INNOCENT.as_bytes().to_vec()));
     let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
     let (id, submission, reporter) = held_without_campaign(&stage, &sim).await;

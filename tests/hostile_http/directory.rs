@@ -33,7 +33,7 @@ async fn mailboxes(house: &House) -> u64 {
 }
 
 #[actix_web::test]
-async fn a_directory_that_is_suddenly_empty_hides_no_mailbox() {
+async fn f79_a_directory_that_is_suddenly_empty_hides_no_mailbox() {
     for operation in LISTS {
         let house = House::new().await;
         house.drain(TimeDelta::minutes(1)).await;
@@ -52,7 +52,7 @@ async fn a_directory_that_is_suddenly_empty_hides_no_mailbox() {
 }
 
 #[actix_web::test]
-async fn a_directory_that_goes_round_in_circles_is_an_error_and_no_short_list() {
+async fn f42_a_directory_that_goes_round_in_circles_is_an_error_and_no_short_list() {
     let house = House::new().await;
     house.drain(TimeDelta::minutes(1)).await;
     let link = |token: &str| format!("{}/v1.0/users?$skiptoken={token}", house.sim.base_url());

@@ -115,7 +115,7 @@ impl Silent {
 }
 
 #[actix_web::test]
-async fn a_letter_that_was_under_way_is_not_sent_twice() {
+async fn f61_a_letter_that_was_under_way_is_not_sent_twice() {
     let stage = Silent::new().await;
     let house = &stage.house;
     let report = graph_click(house).await;
@@ -149,7 +149,7 @@ async fn a_letter_that_never_shows_up_is_sent_again_ever_more_seldom() {
 }
 
 #[actix_web::test]
-async fn a_letter_that_is_no_longer_true_is_dropped_and_taken_up_when_it_is_again() {
+async fn f63_f64_a_letter_that_is_no_longer_true_is_dropped_and_taken_up_when_it_is_again() {
     let (house, closed, sink) = House::without_mail_server().await;
     let report = graph_click(&house).await;
     let (reporter, _) = house.reporter(Provider::Graph);

@@ -14,7 +14,7 @@ use unhook::domain::Provider;
 use super::{House, JSON, MESSAGE, REPORTS};
 
 #[actix_web::test]
-async fn a_locked_database_is_answered_503_in_time_and_loses_nothing() {
+async fn f19_a_locked_database_is_answered_503_in_time_and_loses_nothing() {
     let house = House::with(|config, _| config.database.wait_seconds = 1).await;
     let (reporter, token) = house.reporter(Provider::Graph);
     let report = |key: &'static str| {
@@ -71,7 +71,7 @@ async fn a_locked_database_is_answered_503_in_time_and_loses_nothing() {
 }
 
 #[actix_web::test]
-async fn a_lock_in_the_middle_of_triage_costs_time_and_no_attempts() {
+async fn f20_a_lock_in_the_middle_of_triage_costs_time_and_no_attempts() {
     let house = House::with(|config, _| config.database.wait_seconds = 1).await;
     let (reporter, token) = house.reporter(Provider::Graph);
     let body = serde_json::json!({"client": "outlook", "item_id": reporter.item_id});
@@ -121,7 +121,7 @@ impl Drop for Disk {
 }
 
 #[actix_web::test]
-async fn a_full_disk_is_answered_503_and_what_was_taken_before_is_whole() {
+async fn f13_f15_a_full_disk_is_answered_503_and_what_was_taken_before_is_whole() {
     let folder = tempfile::tempdir().expect("folder");
     let Some(disk) = Disk::mount(&folder.path().join("disk")) else {
         return;

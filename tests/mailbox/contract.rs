@@ -213,7 +213,7 @@ async fn state_changed_in_quarantine_is_set_back() {
 }
 
 #[tokio::test]
-async fn a_removed_folder_or_label_does_not_keep_a_copy_in_quarantine() {
+async fn f48_a_removed_folder_or_label_does_not_keep_a_copy_in_quarantine() {
     for provider in BOTH {
         let world = World::new(provider).await;
         let ann = &world.people()[0];
@@ -242,7 +242,7 @@ async fn a_removed_folder_or_label_does_not_keep_a_copy_in_quarantine() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_unknown_and_a_look_tells() {
+async fn f34_a_lost_reply_is_unknown_and_a_look_tells() {
     for provider in BOTH {
         for executed in [true, false] {
             let world = World::new(provider).await;
@@ -263,7 +263,7 @@ async fn a_lost_reply_is_unknown_and_a_look_tells() {
 }
 
 #[tokio::test]
-async fn one_throttled_mailbox_does_not_hold_the_others_up() {
+async fn f29_one_throttled_mailbox_does_not_hold_the_others_up() {
     for provider in BOTH {
         let world = World::new(provider).await;
         let people = world.people();
@@ -326,7 +326,7 @@ async fn many_calls_into_one_mailbox_stay_under_its_limit() {
 }
 
 #[tokio::test]
-async fn a_copy_that_vanishes_is_gone_everywhere() {
+async fn f40_a_copy_that_vanishes_is_gone_everywhere() {
     for provider in BOTH {
         let world = World::new(provider).await;
         let people = world.people();
@@ -350,7 +350,7 @@ async fn a_copy_that_vanishes_is_gone_everywhere() {
 }
 
 #[tokio::test]
-async fn a_person_without_a_licence_has_no_mailbox_and_hinders_nobody() {
+async fn f39_a_person_without_a_licence_has_no_mailbox_and_hinders_nobody() {
     for provider in BOTH {
         let world = World::new(provider).await;
         let people = world.people();
@@ -550,7 +550,7 @@ async fn what_the_owner_sent_is_told_by_the_platform_and_not_by_its_sender() {
 }
 
 #[tokio::test]
-async fn a_quarantine_that_its_owner_removed_is_made_anew() {
+async fn f46_a_quarantine_that_its_owner_removed_is_made_anew() {
     for provider in BOTH {
         let world = World::new(provider).await;
         let ann = &world.people()[0];

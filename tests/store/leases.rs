@@ -160,13 +160,13 @@ async fn work_without_its_lease_is_dropped(backend: Backend) {
 }
 
 #[tokio::test]
-async fn leases_live_as_long_as_their_work_on_sqlite() {
+async fn f10_f11_f26_leases_live_as_long_as_their_work_on_sqlite() {
     a_slow_job_stays_with_its_worker(Backend::Sqlite).await;
     work_without_its_lease_is_dropped(Backend::Sqlite).await;
 }
 
 #[tokio::test]
-async fn leases_live_as_long_as_their_work_on_postgres() {
+async fn f10_f11_f26_leases_live_as_long_as_their_work_on_postgres() {
     a_slow_job_stays_with_its_worker(Backend::Postgres).await;
     work_without_its_lease_is_dropped(Backend::Postgres).await;
 }
