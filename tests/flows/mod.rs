@@ -10,6 +10,7 @@ mod policies;
 mod priority;
 mod pull_safety;
 mod races;
+mod rows;
 mod searching;
 mod staging;
 mod unsettled;
