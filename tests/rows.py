@@ -122,28 +122,28 @@ def read_report(path):
 
 
 def result_of(row_tests, reason, report):
+    """The result of a row in one word, and all that is said of it."""
     if not row_tests:
-        return f"left out: {reason}" if reason else "nothing shows it"
+        return "left out", f"left out: {reason or 'nothing shows it'}"
     results = [test.result(report) for test in row_tests]
     worst = [r for r in ("failed", "not run", "passed") if any(r == found for found, _ in results)]
-    words = worst[0]
     missed = sorted({missed for _, left in results for missed in left})
+    remarks = [reason] if reason else []
     if missed:
-        words += f"; left out on that machine: {', '.join(missed)}"
-    return f"{words}; not shown: {reason}" if reason else words
+        remarks.append(f"left out on that machine: {', '.join(missed)}")
+    return worst[0], f"{worst[0]} ({'; '.join(remarks)})" if remarks else worst[0]
 
 
 def table(rows, shown, report):
-    cell = lambda text: text.replace("|", "\\|")
-    lines = ["| row | fault | tests | result |", "|---|---|---|---|"]
+    lines, of = ["| row | fault | tests | result |", "|---|---|---|---|"], []
     for row in ROWS:
         if row not in rows:
             continue
         fault, _, reason = rows[row]
         names = ", ".join(f"`{test.name}`" for test in shown[row])
-        result = result_of(shown[row], reason, report)
-        lines.append(f"| {row} | {cell(fault)} | {names} | {cell(result)} |")
-    of = [result_of(shown[row], rows[row][2], report).split(";")[0].split(":")[0] for row in rows]
+        kind, result = result_of(shown[row], reason, report)
+        of.append(kind)
+        lines.append(f"| {row} | {fault} | {names} | {result.replace('|', '/')} |")
     kinds = [(kind, of.count(kind)) for kind in ("passed", "failed", "not run", "left out")]
     summary = ", ".join(f"{count} {kind}" for kind, count in kinds if count)
     return [f"{len(rows)} rows: {summary}.", "", *lines]
@@ -161,7 +161,7 @@ def kept():
 
 def without_results(lines):
     """Row, fault and tests of each line."""
-    cells = (re.split(r"(?<!\\)\|", line) for line in lines if line.startswith("| F"))
+    cells = (line.split("|") for line in lines if line.startswith("| F"))
     return [[part.strip() for part in cell[1:4]] for cell in cells]
 
 
