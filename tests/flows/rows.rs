@@ -1,6 +1,8 @@
 //! Rows of the fault matrix over the whole service: what the platforms hand back bent,
 //! and what changes under the work's feet.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use unhook::{
     domain::{Desired, Observed, Provider, Verdict},
@@ -67,10 +69,27 @@ async fn f10_two_instances_on_one_database_do_everything_once() {
     };
     let other = Stage::open((*one.app.config).clone(), None).await;
     one.report_all(&sim).await;
-    // By one clock: each would set its own forward.
-    tokio::join!(one.drain(), other.drain());
-    // Whatever the one waited for while the other had it.
-    one.drain().await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let running =
+        [&one, &other].map(|stage| tokio::spawn(stage.workers.clone().run(stopped.clone())));
+    let store = &one.app.store;
+    let at_rest = async {
+        loop {
+            let busy = store.count_jobs("running").await.expect("jobs") > 0;
+            let due = store.next_job_due().await.expect("due");
+            let soon = one.app.clock.now() + TimeDelta::minutes(1);
+            if !busy && due.is_none_or(|due| due > soon) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(180), at_rest);
+    ended.await.expect("it comes to its end");
+    stop.send(true).expect("they run");
+    for instance in running {
+        instance.await.expect("joined");
+    }
     all_is_well(&sim, "two instances");
     assert_eq!(moves(&sim), expected, "each copy is moved once");
     the_campaign(&one).await;
@@ -153,7 +172,7 @@ async fn f32_parts_of_a_batch_that_are_missing_doubled_or_strange_double_no_move
     worked_off(&sim, Backend::Sqlite).await.expect("SQLite");
     all_is_well(&sim, "bent batches");
     assert_eq!(moves(&sim), expected, "each copy is moved once");
-    assert!(sim.counters().of(Operation::Batch) > 8);
+    assert!(sim.counters().of(Operation::Batch) > 6);
 }
 
 #[tokio::test]
@@ -256,13 +275,13 @@ async fn f69_a_verdict_that_is_turned_in_the_middle_of_the_pull_is_the_one_that_
         // Both reporters' own copies are held by then, and some of the others' are gone.
         if begun.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 5 {
             let _ = tell.send(());
-            let wait = std::time::Duration::from_secs(30);
+            let wait = Duration::from_secs(30);
             let _ = gone.lock().expect("lock").recv_timeout(wait);
         }
     })));
     stage.report_all(&sim).await;
     let turned = async {
-        let wait = std::time::Duration::from_secs(60);
+        let wait = Duration::from_secs(60);
         let heard = tokio::task::spawn_blocking(move || told.recv_timeout(wait));
         heard.await.expect("waited").expect("the pull began");
         let case = the_campaign(&stage).await;
