@@ -123,7 +123,7 @@ fn google(servers: &Servers, aud: &str) -> Value {
 }
 
 #[actix_web::test]
-async fn ten_thousand_unknown_key_names_cost_one_fetch_in_five_minutes() {
+async fn f28_ten_thousand_unknown_key_names_cost_one_fetch_in_five_minutes() {
     let signer = Signer::new("k");
     let servers = own(&signer).await;
     let good = signer.sign(&entra(&servers));
@@ -147,7 +147,7 @@ async fn ten_thousand_unknown_key_names_cost_one_fetch_in_five_minutes() {
 }
 
 #[actix_web::test]
-async fn reports_go_on_while_the_issuer_is_down_for_a_day() {
+async fn f28_reports_go_on_while_the_issuer_is_down_for_a_day() {
     let signer = Signer::new("k");
     let servers = own(&signer).await;
     assert_eq!(
@@ -164,7 +164,7 @@ async fn reports_go_on_while_the_issuer_is_down_for_a_day() {
 }
 
 #[actix_web::test]
-async fn without_any_keys_the_answer_is_try_again_not_who_are_you() {
+async fn f28_without_any_keys_the_answer_is_try_again_not_who_are_you() {
     let signer = Signer::new("k");
     let servers = own(&signer).await;
     servers.issuers.down.store(true, Ordering::SeqCst);
@@ -181,7 +181,7 @@ async fn without_any_keys_the_answer_is_try_again_not_who_are_you() {
 }
 
 #[actix_web::test]
-async fn keys_rotate_without_a_restart() {
+async fn f28_keys_rotate_without_a_restart() {
     let (old, new) = (Signer::new("old"), Signer::new("new"));
     let servers = own(&old).await;
     assert_eq!(
@@ -314,7 +314,7 @@ async fn the_authorization_header_has_one_form() {
 }
 
 #[actix_web::test]
-async fn graphs_handshake_is_echoed_as_plain_text_only() {
+async fn f53_graphs_handshake_is_echoed_as_plain_text_only() {
     let servers = own(&Signer::new("k")).await;
     let ask = async |query: &str| {
         let path = format!("/hooks/graph?{query}");

@@ -91,7 +91,7 @@ fn nothing_can_be_reached_from_within() {
 }
 
 #[test]
-fn too_much_time_or_memory_ends_the_work_and_says_so() {
+fn f07_too_much_time_or_memory_ends_the_work_and_says_so() {
     let sandbox = Sandbox::new(SandboxOptions {
         wall: Duration::from_secs(60),
         ..options("hostile")
@@ -136,7 +136,7 @@ fn an_answer_that_makes_no_sense_is_no_answer() {
 }
 
 #[test]
-fn one_killer_does_not_hide_the_other_files() {
+fn f07_one_killer_does_not_hide_the_other_files() {
     let sandbox = hostile();
     let names = ["a", "panic", "b", "hog", "garbage", "c"];
     let reports = sandbox.dissect_blocking(given(&names), Vec::new());

@@ -69,7 +69,7 @@ async fn a_report_is_durable_and_can_be_followed_by_its_reporter_alone() {
 }
 
 #[actix_web::test]
-async fn the_same_key_and_body_is_the_same_report_and_another_body_a_conflict() {
+async fn f58_the_same_key_and_body_is_the_same_report_and_another_body_a_conflict() {
     let api = Api::new().await;
     let (_, token) = api.reporter(Provider::Gmail);
     let send = |item: &str| {

@@ -179,7 +179,7 @@ fn a_variable_is_blamed_for_what_it_says_and_a_file_for_its_own() {
 }
 
 #[test]
-fn every_file_that_a_configuration_names_is_looked_for() {
+fn f75_every_file_that_a_configuration_names_is_looked_for() {
     let folder = tempfile::tempdir().expect("folder");
     let at = folder.path();
     std::fs::write(at.join("there"), "something\n").expect("written");

@@ -3,6 +3,8 @@
 //! every n until the run ends by itself. After a restart the end state is that
 //! of a run without a crash.
 
+mod served;
+
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
@@ -70,11 +72,8 @@ async fn serve(order: &serde_json::Value) {
             internet_message_id,
         };
         let tenant_id = order["tenant"].as_str().expect("tenant");
-        stage
-            .desk
-            .accept(click(&reporter, tenant_id))
-            .await
-            .expect("accepted");
+        let accepted = stage.desk.accept(click(&reporter, tenant_id)).await;
+        println!("\nACCEPTED {}", accepted.expect("accepted").id);
     }
     stage.drain().await;
     if order["restore"] == true {
@@ -339,4 +338,107 @@ fn a_kill_after_the_effect_of_any_call_neither_loses_nor_doubles_an_event() {
     let boundaries = at_every(Story::Invitation, |n| Kill::AtCall(n, Phase::After));
     println!("killed after each of {boundaries} calls");
     assert!(boundaries > 20, "only {boundaries} calls");
+}
+
+/// Killed after each commit up to the last report's: whether that stands in the database
+/// without an answer, a retry is told of it by the same id, and there is one of it.
+#[tokio::test]
+async fn f02_a_retry_after_a_kill_between_commit_and_answer_is_told_of_the_same_report() {
+    let (mut unanswered, mut n) = (0, 0);
+    loop {
+        n += 1;
+        let run = Run::new(Story::Pulled);
+        let mut child = run.spawn(Some(n));
+        let out = BufReader::new(child.stdout.take().expect("piped"));
+        let mut answered = Vec::new();
+        for line in out.lines().map_while(Result::ok) {
+            if line == "STANDING" {
+                break;
+            }
+            answered.extend(line.strip_prefix("ACCEPTED ").map(str::to_owned));
+        }
+        child.kill().expect("killed");
+        child.wait().expect("waited");
+
+        let text = std::fs::read_to_string(run.folder.path().join("unhook.toml"));
+        let config = Config::parse(&text.expect("settings")).expect("valid");
+        let stage = Stage::open(config, None).await;
+        let stored = async || {
+            let rows = stage.app.store.read(stage.app.tenant);
+            let page = rows.reports(None, &PageRequest::first(9)).await;
+            let reports = page.expect("read").items.into_iter();
+            let mut ids: Vec<String> = reports.map(|report| report.id.to_string()).collect();
+            ids.sort();
+            ids
+        };
+        let kept = stored().await;
+        assert!(answered.iter().all(|id| kept.contains(id)), "one was lost");
+        unanswered += usize::from(kept.len() > answered.len());
+        let mut told = Vec::new();
+        for reporter in &run.reporters {
+            let report = click(reporter, run.sim.tenant_id());
+            let accepted = stage.desk.accept(report).await.expect("accepted");
+            told.push(accepted.id.to_string());
+        }
+        told.sort();
+        assert_eq!(stored().await, told, "after commit {n}");
+        assert!(kept.iter().all(|id| told.contains(id)), "after commit {n}");
+        if answered.len() == run.reporters.len() {
+            break;
+        }
+    }
+    assert!(unanswered >= 2, "each report was met between the two");
+}
+
+/// Sends a signal by its name.
+fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args([name, &id]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "{name}");
+}
+
+/// Asleep while its move is carried out, a process is taken for dead, and another does
+/// its work; then it wakes.
+#[test]
+fn f11_a_process_that_slept_through_its_lease_spoils_nothing_when_it_wakes() {
+    let reference = Run::new(Story::Pulled);
+    reference.once(Kill::Never);
+    let expected = reference.end_state();
+    for nth in [1, 4] {
+        let run = Run::new(Story::Pulled);
+        let sleeper: Arc<Mutex<Option<Child>>> = Arc::default();
+        let (tell, told) = std::sync::mpsc::channel();
+        let (hand, seen) = (Arc::clone(&sleeper), AtomicU64::new(0));
+        run.sim.set_hook(Some(Arc::new(move |call| {
+            let moved = matches!(
+                call.operation,
+                Operation::MessageMove | Operation::GmailModify
+            );
+            if !moved || call.phase != Phase::After || seen.fetch_add(1, Ordering::SeqCst) != nth {
+                return;
+            }
+            if let Some(child) = hand.lock().expect("lock").as_ref() {
+                signal(child, "-STOP");
+            }
+            let _ = tell.send(());
+        })));
+        let mut guard = sleeper.lock().expect("lock");
+        *guard = Some(run.spawn(None));
+        drop(guard);
+        told.recv_timeout(std::time::Duration::from_secs(60))
+            .expect("it moved something");
+        // A start releases the leases of whoever was there before.
+        let ended = run.spawn(None).wait().expect("waited");
+        assert!(ended.success(), "{ended}");
+        assert_eq!(run.end_state(), expected, "move {nth}");
+        run.sim.set_hook(None);
+
+        let mut sleeper = sleeper.lock().expect("lock").take().expect("asleep");
+        signal(&sleeper, "-CONT");
+        let out = BufReader::new(sleeper.stdout.take().expect("piped"));
+        out.lines().for_each(drop);
+        let ended = sleeper.wait().expect("waited");
+        assert!(ended.success(), "it ends well: {ended}");
+        assert_eq!(run.end_state(), expected, "after it woke, move {nth}");
+    }
 }

@@ -11,6 +11,7 @@ mod policies;
 mod priority;
 mod pull_safety;
 mod races;
+mod rows;
 mod searching;
 mod staging;
 mod unsettled;
@@ -200,12 +201,12 @@ async fn a_report_of_what_is_not_there_claims_no_quarantine() {
 }
 
 #[tokio::test]
-async fn a_report_is_followed_to_thanks_and_back_on_sqlite() {
+async fn f64_a_report_is_followed_to_thanks_and_back_on_sqlite() {
     report_to_thanks(Backend::Sqlite).await;
 }
 
 #[tokio::test]
-async fn a_report_is_followed_to_thanks_and_back_on_postgres() {
+async fn f64_a_report_is_followed_to_thanks_and_back_on_postgres() {
     report_to_thanks(Backend::Postgres).await;
 }
 
@@ -334,7 +335,7 @@ async fn bytes_of_a_client_never_authorise_a_pull() {
 }
 
 #[tokio::test]
-async fn the_same_message_id_with_another_body_stays() {
+async fn f44_the_same_message_id_with_another_body_stays() {
     // ps03: only the matching body is moved.
     let sim = tenant(20, 8, None);
     let phish = sim.reporters().remove(0);
@@ -376,7 +377,7 @@ async fn the_same_message_id_with_another_body_stays() {
 }
 
 #[tokio::test]
-async fn faults_on_both_wires_are_ridden_out() {
+async fn f29_f34_f46_faults_on_both_wires_are_ridden_out() {
     let sim = tenant(24, 10, None);
     let on = |operation| Matcher {
         operation: Some(operation),
@@ -475,7 +476,7 @@ async fn faults_on_both_wires_are_ridden_out() {
 }
 
 #[tokio::test]
-async fn a_copy_that_vanishes_between_search_and_pull_is_recorded_as_gone() {
+async fn f40_a_copy_that_vanishes_between_search_and_pull_is_recorded_as_gone() {
     let sim = tenant(20, 8, None);
     sim.add_fault(Fault::once(
         Matcher {

@@ -159,13 +159,13 @@ async fn nobody_takes_the_others_copies(backend: Backend, first_id: &str, second
 }
 
 #[tokio::test]
-async fn two_attacks_under_one_message_id_keep_to_their_own_copies_on_sqlite() {
+async fn f44_two_attacks_under_one_message_id_keep_to_their_own_copies_on_sqlite() {
     let id = "same@parcels.example";
     nobody_takes_the_others_copies(Backend::Sqlite, id, id).await;
 }
 
 #[tokio::test]
-async fn two_attacks_under_one_message_id_keep_to_their_own_copies_on_postgres() {
+async fn f44_two_attacks_under_one_message_id_keep_to_their_own_copies_on_postgres() {
     let id = "same@parcels.example";
     nobody_takes_the_others_copies(Backend::Postgres, id, id).await;
 }

@@ -24,7 +24,7 @@ const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
     WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
 #[tokio::test]
-async fn a_submission_that_joins_gets_the_verdict_that_is_set_meanwhile() {
+async fn f69_a_submission_that_joins_gets_the_verdict_that_is_set_meanwhile() {
     let sim = tenant(20, 8, None);
     let Some(stage) = Stage::new(&sim, Backend::Postgres).await else {
         return;

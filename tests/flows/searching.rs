@@ -289,7 +289,7 @@ async fn a_decoy_with_the_id_of_the_seed_is_shown_with_the_reason_it_was_left_ou
 }
 
 #[tokio::test]
-async fn every_mailbox_out_of_reach_is_named_with_its_cause() {
+async fn f38_f39_every_mailbox_out_of_reach_is_named_with_its_cause() {
     let sim = tenant(24, 10, None);
     let reporters = sim.reporters();
     let others: Vec<String> = sim
@@ -303,6 +303,8 @@ async fn every_mailbox_out_of_reach_is_named_with_its_cause() {
     sim.set_reach(&others[0], Reach::OnPremises);
     sim.set_reach(&others[1], Reach::Locked);
     sim.set_licensed(&others[2], false);
+    sim.set_reach(&others[4], Reach::OutOfScope);
+    sim.set_reach(&others[5], Reach::SoftDeleted);
     let mut stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
     std::sync::Arc::make_mut(&mut stage.app.config)
         .search
@@ -320,17 +322,18 @@ async fn every_mailbox_out_of_reach_is_named_with_its_cause() {
             .find(|gap| gap.mailbox.address.as_str() == address)
             .unwrap_or_else(|| panic!("{address} is not named: {gaps:?}"))
     };
-    for address in &others[..3] {
+    for address in others[..3].iter().chain(&others[4..6]) {
         assert_eq!(of(address).state, MailboxState::Unreachable, "{address}");
         assert!(of(address).cause.is_some() && !of(address).reason.is_empty());
     }
     assert_eq!(of(&others[2]).cause, Some(Cause::NoLicence));
+    assert_eq!(of(&others[4]).cause, Some(Cause::Scope));
     assert_eq!(of(&others[3]).state, MailboxState::Excluded);
     assert_eq!(searched.counts.excluded, 1);
 }
 
 #[tokio::test]
-async fn complete_is_not_said_while_a_mailbox_is_still_tried() {
+async fn f31_complete_is_not_said_while_a_mailbox_is_still_tried() {
     let sim = tenant(16, 8, None);
     let reporters = sim.reporters();
     let quiet = sim

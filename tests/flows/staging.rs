@@ -256,7 +256,7 @@ async fn a_large_pull_takes_a_second_person_who_read_what_stands_there() {
 }
 
 #[tokio::test]
-async fn an_approval_that_is_withdrawn_or_over_moves_nothing() {
+async fn f70_an_approval_that_is_withdrawn_or_over_moves_nothing() {
     for withdrawn in [true, false] {
         let sim = tenant(60, 24, None);
         let stage = staged(&sim, Backend::Sqlite, |pull| pull.approval_hours = 1)
@@ -484,7 +484,7 @@ async fn copies_that_failed_begin_with_the_canary_when_they_are_wanted_again() {
 }
 
 #[tokio::test]
-async fn three_automatic_pulls_that_are_taken_back_stop_all_others() {
+async fn f66_three_automatic_pulls_that_are_taken_back_stop_all_others() {
     let sim = tenant(40, 8, None);
     let stage = staged(&sim, Backend::Sqlite, |pull| pull.stop_after_halts = 1)
         .await
@@ -510,7 +510,7 @@ async fn three_automatic_pulls_that_are_taken_back_stop_all_others() {
 }
 
 #[tokio::test]
-async fn the_kill_switch_stops_a_pull_under_way_before_its_next_handful() {
+async fn f71_the_kill_switch_stops_a_pull_under_way_before_its_next_handful() {
     let sim = tenant(1_000, 220, None);
     let stage = staged(&sim, Backend::Sqlite, |pull| {
         pull.automatic_wait_seconds = 0;
@@ -559,7 +559,7 @@ async fn the_kill_switch_stops_a_pull_under_way_before_its_next_handful() {
 }
 
 #[tokio::test]
-async fn the_kill_switch_holds_every_pull_and_no_restore() {
+async fn f71_the_kill_switch_holds_every_pull_and_no_restore() {
     both(async |backend| {
         let sim = tenant(40, 10, None);
         let Some(stage) = staged(&sim, backend, |pull| pull.automatic_wait_seconds = 0).await

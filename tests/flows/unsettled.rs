@@ -64,7 +64,7 @@ fn answer(status: u16, code: &str) -> Action {
 }
 
 #[tokio::test]
-async fn a_move_that_lands_late_is_not_taken_for_one_that_never_was() {
+async fn f34_f69_a_move_that_lands_late_is_not_taken_for_one_that_never_was() {
     let sim = tenant(20, 8, None);
     let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
     let somebody = bystander(&sim);
@@ -183,7 +183,7 @@ async fn a_copy_without_a_campaign_can_be_asked_back_by_itself() {
 }
 
 #[tokio::test]
-async fn a_copy_without_a_campaign_is_put_back_however_long_it_takes() {
+async fn f31_a_copy_without_a_campaign_is_put_back_however_long_it_takes() {
     let sim = tenant(20, 8, Some(INNOCENT.as_bytes().to_vec()));
     let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
     let (id, submission, reporter) = held_without_campaign(&stage, &sim).await;
@@ -253,4 +253,76 @@ async fn a_copy_that_was_given_up_can_be_asked_back() {
     assert_eq!(sim.truth().reachable(), 0);
     assert_eq!(ask().await, Observed::Restored, "asked again");
     assert_eq!(sim.truth().reachable(), 1, "exactly the one");
+}
+
+/// Deletes a folder, as whoever owns the mailbox would.
+async fn delete_folder(sim: &Sim, owner: &str, folder: &str) {
+    let client = reqwest::Client::builder().no_proxy().build();
+    let client = client.expect("client");
+    let base = sim.base_url();
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}&scope=https://graph.microsoft.com/.default",
+        sim.client_id(),
+        sim.client_secret()
+    );
+    let answer = client
+        .post(format!("{base}/{}/oauth2/v2.0/token", sim.tenant_id()))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form)
+        .send()
+        .await
+        .expect("an answer");
+    let answer: serde_json::Value = answer.json().await.expect("a token");
+    let token = answer["access_token"].as_str().expect("a token");
+    let user = sim.organisation().by_address(owner).expect("user");
+    let url = format!("{base}/v1.0/users/{}/mailFolders/{folder}", user.id);
+    let done = client.delete(url).bearer_auth(token).send().await;
+    assert!(done.expect("an answer").status().is_success());
+}
+
+#[tokio::test]
+async fn f48_a_copy_whose_folder_is_gone_comes_back_to_the_inbox_and_a_full_mailbox_is_waited_for()
+{
+    let sim = tenant(20, 8, Some(INNOCENT.as_bytes().to_vec()));
+    let holders: Vec<String> = sim.truth().planted.into_iter().map(|c| c.mailbox).collect();
+    let mut people = sim.organisation().users.iter();
+    let filer =
+        people.find(|user| user.provider == Provider::Graph && !holders.contains(&user.address));
+    let filer = filer.expect("somebody").address.clone();
+    let folder = Slot::Own("Projects".to_owned());
+    sim.deliver(&filer, INNOCENT.as_bytes(), folder, true)
+        .expect("delivered");
+    let stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
+    stage.report_all(&sim).await;
+    stage.drain_ahead(TimeDelta::minutes(1)).await;
+    let seed = the_campaign(&stage).await.seed;
+    let decide = async |verdict| {
+        overturn::set_verdict(&stage.app, seed, verdict, "key_test", "decided")
+            .await
+            .expect("decided");
+        stage.drain_ahead(TimeDelta::minutes(10)).await;
+    };
+    decide(Verdict::Malicious).await;
+    assert!(sim.truth().all_pulled());
+
+    let was = copy_in(&stage, &filer).await.original.expect("known");
+    delete_folder(&sim, &filer, &was.containers[0]).await;
+    let full = bystander(&sim);
+    sim.add_fault(Fault {
+        when: moves_of(&full),
+        action: answer(507, "ErrorQuotaExceeded"),
+        times: 6,
+    });
+    decide(Verdict::Benign).await;
+    let copy = copy_in(&stage, &filer).await;
+    assert_eq!(copy.observed, Observed::Restored);
+    assert!(copy.matched_by.contains("put into the Inbox"), "and said");
+    let truth = sim.truth();
+    for copy in &truth.planted {
+        assert!(copy.reachable, "{copy:#?}");
+        if copy.mailbox != filer {
+            assert_eq!(copy.now.as_ref(), Some(&copy.before), "as before");
+        }
+    }
+    assert_eq!(copy_in(&stage, &full).await.observed, Observed::Restored);
 }

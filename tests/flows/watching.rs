@@ -359,12 +359,12 @@ async fn a_late_copy_is_pulled(backend: Backend) {
 }
 
 #[actix_web::test]
-async fn a_late_copy_is_pulled_and_the_count_rises_on_sqlite() {
+async fn f43_a_late_copy_is_pulled_and_the_count_rises_on_sqlite() {
     a_late_copy_is_pulled(Backend::Sqlite).await;
 }
 
 #[actix_web::test]
-async fn a_late_copy_is_pulled_and_the_count_rises_on_postgres() {
+async fn f43_a_late_copy_is_pulled_and_the_count_rises_on_postgres() {
     a_late_copy_is_pulled(Backend::Postgres).await;
 }
 
@@ -414,7 +414,7 @@ async fn a_verdict_taken_back_ends_the_watch_at_once() {
 }
 
 #[actix_web::test]
-async fn a_copy_that_a_search_finds_only_later_is_pulled_by_a_later_round() {
+async fn f43_a_copy_that_a_search_finds_only_later_is_pulled_by_a_later_round() {
     let house = Lookout::new(told).await;
     house.pull().await;
     house.sim.configure(|platform| platform.search_delay = 900);
@@ -429,7 +429,7 @@ async fn a_copy_that_a_search_finds_only_later_is_pulled_by_a_later_round() {
 }
 
 #[actix_web::test]
-async fn one_notification_or_a_thousand_are_one_look() {
+async fn f49_f54_one_notification_or_a_thousand_are_one_look() {
     let house = Lookout::new(told).await;
     house.pull().await;
     house.drain(TimeDelta::seconds(30)).await;
@@ -495,7 +495,7 @@ async fn one_notification_or_a_thousand_are_one_look() {
 }
 
 #[actix_web::test]
-async fn after_missed_notifications_every_mailbox_is_looked_into() {
+async fn f50_after_missed_notifications_every_mailbox_is_looked_into() {
     let house = Lookout::new(told).await;
     house.pull().await;
     house.drain(TimeDelta::seconds(30)).await;
@@ -519,7 +519,7 @@ async fn after_missed_notifications_every_mailbox_is_looked_into() {
 }
 
 #[actix_web::test]
-async fn what_expired_while_nobody_was_here_is_a_gap() {
+async fn f52_what_expired_while_nobody_was_here_is_a_gap() {
     let house = Lookout::new(|config, base| {
         config.watch.hours = 240;
         config.watch.graph_notification_url = Some(base.parse().expect("a URL"));
@@ -543,7 +543,7 @@ async fn what_expired_while_nobody_was_here_is_a_gap() {
 }
 
 #[actix_web::test]
-async fn a_mailbox_history_that_is_forgotten_is_a_gap() {
+async fn f46_a_mailbox_history_that_is_forgotten_is_a_gap() {
     let house = Lookout::new(|config, base| {
         config.watch.hours = 240;
         told_by_gmail(config, base);
@@ -562,7 +562,7 @@ async fn a_mailbox_history_that_is_forgotten_is_a_gap() {
 }
 
 #[actix_web::test]
-async fn a_forged_notification_changes_and_writes_nothing() {
+async fn f51_a_forged_notification_changes_and_writes_nothing() {
     let house = Lookout::new(told).await;
     house.pull().await;
     house.drain(TimeDelta::seconds(30)).await;
@@ -621,7 +621,7 @@ async fn a_forged_notification_changes_and_writes_nothing() {
 }
 
 #[actix_web::test]
-async fn the_handshake_gives_back_text_and_only_a_little_of_it() {
+async fn f53_the_handshake_gives_back_text_and_only_a_little_of_it() {
     let house = Lookout::new(told).await;
     let ask = async |token: &str| {
         let url = format!("{}/hooks/graph?validationToken={token}", house.base);

@@ -33,7 +33,7 @@ async fn mailboxes(house: &House) -> u64 {
 }
 
 #[actix_web::test]
-async fn a_directory_that_is_suddenly_empty_hides_no_mailbox() {
+async fn f79_a_directory_that_is_suddenly_empty_hides_no_mailbox() {
     for operation in LISTS {
         let house = House::new().await;
         house.drain(TimeDelta::minutes(1)).await;
@@ -52,7 +52,33 @@ async fn a_directory_that_is_suddenly_empty_hides_no_mailbox() {
 }
 
 #[actix_web::test]
-async fn a_directory_that_goes_round_in_circles_is_an_error_and_no_short_list() {
+async fn f79_a_directory_that_gives_a_few_of_its_people_hides_no_mailbox() {
+    let house = House::new().await;
+    house.drain(TimeDelta::minutes(1)).await;
+    let users = house.sim.organisation().users.iter();
+    let people: Vec<_> = users
+        .filter(|user| user.provider == Provider::Graph)
+        .map(|user| json!({"id": user.id, "mail": user.address}))
+        .collect();
+    // more than leave a small organisation within an hour
+    assert!(people.len() >= 8, "{}", people.len());
+    let few = &people[..2];
+    house.sim.add_fault(Fault::always(
+        on(Operation::UsersList),
+        says(200, json!({ "value": few })),
+    ));
+    house.drain(TimeDelta::minutes(130)).await;
+    assert_eq!(mailboxes(&house).await, 16);
+    let report = click_of(&house, Provider::Graph).await;
+    house.drain(TimeDelta::minutes(10)).await;
+    assert!(house.sim.truth().all_pulled(), "{:#?}", house.sim.truth());
+    let rows = house.app.store.read(house.app.tenant);
+    let row = rows.report(report.id).await.expect("read").expect("row");
+    assert_eq!(row.outcome, Some(Verdict::Malicious));
+}
+
+#[actix_web::test]
+async fn f42_a_directory_that_goes_round_in_circles_is_an_error_and_no_short_list() {
     let house = House::new().await;
     house.drain(TimeDelta::minutes(1)).await;
     let link = |token: &str| format!("{}/v1.0/users?$skiptoken={token}", house.sim.base_url());

@@ -76,7 +76,7 @@ async fn every_hostile_mail_is_kept_and_comes_to_its_end() {
 }
 
 #[actix_web::test]
-async fn every_bomb_is_kept_and_comes_to_its_end() {
+async fn f07_every_bomb_is_kept_and_comes_to_its_end() {
     let files = files("vectors/bombs");
     if files.is_empty() {
         return;

@@ -13,11 +13,15 @@ use tokio::{
 };
 use unhook::{
     domain::{Provider, ReportStatus, Verdict},
+    sim::{Action, Fault, Matcher, Operation, RetryAfter},
     store::report::Report,
     triage::overturn,
 };
 
-use super::{House, JSON, outage::relay};
+use super::{
+    House, JSON,
+    outage::{click_of, relay},
+};
 
 async fn graph_click(house: &House) -> Report {
     let (reporter, token) = house.reporter(Provider::Graph);
@@ -115,7 +119,7 @@ impl Silent {
 }
 
 #[actix_web::test]
-async fn a_letter_that_was_under_way_is_not_sent_twice() {
+async fn f61_a_letter_that_was_under_way_is_not_sent_twice() {
     let stage = Silent::new().await;
     let house = &stage.house;
     let report = graph_click(house).await;
@@ -130,6 +134,111 @@ async fn a_letter_that_was_under_way_is_not_sent_twice() {
     let rows = house.app.store.read(house.app.tenant);
     let row = rows.report(report.id).await.expect("read").expect("row");
     assert_eq!(row.status, ReportStatus::Closed);
+    assert_eq!(house.parked().await, Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn f62_a_letter_that_the_mail_server_delivers_twice_is_no_reason_for_a_third() {
+    let stage = Silent::new().await;
+    let house = &stage.house;
+    let report = graph_click(house).await;
+    let (reporter, _) = house.reporter(Provider::Graph);
+    house.drain(TimeDelta::minutes(14)).await;
+    let letter = stage.taken.lock().expect("lock")[0].clone();
+    for _ in 0..2 {
+        hand_over(stage.sink, &reporter.address, &letter).await;
+    }
+    house.drain(TimeDelta::hours(5)).await;
+    assert_eq!(stage.taken(), 1, "none was sent after it");
+    let ids: Vec<_> = house.sim.letters_of(&reporter.address);
+    let ids: Vec<_> = ids.iter().map(|letter| message_id(letter)).collect();
+    assert_eq!(ids.len(), 2, "{ids:?}");
+    assert_eq!(ids[0], ids[1], "whoever keeps them can tell that it is one");
+    let rows = house.app.store.read(house.app.tenant);
+    let row = rows.report(report.id).await.expect("read").expect("row");
+    assert_eq!(row.status, ReportStatus::Closed);
+}
+
+fn message_id(letter: &[u8]) -> String {
+    let text = String::from_utf8_lossy(letter);
+    let mut lines = text.lines();
+    let line = lines.find(|line| line.to_ascii_lowercase().starts_with("message-id:"));
+    line.expect("a Message-ID").to_owned()
+}
+
+fn inserting() -> Matcher {
+    Matcher {
+        operation: Some(Operation::GmailInsert),
+        ..Matcher::default()
+    }
+}
+
+#[actix_web::test]
+async fn f61_a_letter_that_was_put_there_without_an_answer_is_not_put_there_again() {
+    for lost in [
+        Action::LoseReply { executed: true },
+        Action::Truncate { bytes: 3 },
+    ] {
+        let house = House::new().await;
+        house.sim.add_fault(Fault::once(inserting(), lost));
+        let report = click_of(&house, Provider::Gmail).await;
+        let (reporter, _) = house.reporter(Provider::Gmail);
+        house.drain(TimeDelta::hours(2)).await;
+        assert_eq!(house.sim.letters_of(&reporter.address).len(), 1);
+        assert_eq!(house.sim.counters().of(Operation::GmailInsert), 1);
+        let rows = house.app.store.read(house.app.tenant);
+        let row = rows.report(report.id).await.expect("read").expect("row");
+        assert_eq!(row.status, ReportStatus::Closed);
+        assert_eq!(house.parked().await, Vec::<String>::new());
+    }
+}
+
+#[actix_web::test]
+async fn f63_a_letter_throttled_for_hours_waits_and_is_not_sent_after_a_contrary_verdict() {
+    let house = House::new().await;
+    house.sim.add_fault(Fault::once(
+        inserting(),
+        Action::Throttle {
+            retry_after: RetryAfter::Value("21600".to_owned()),
+        },
+    ));
+    let report = click_of(&house, Provider::Gmail).await;
+    let (reporter, _) = house.reporter(Provider::Gmail);
+    let told = || {
+        let letters = house.sim.letters_of(&reporter.address);
+        let texts = letters
+            .iter()
+            .map(|l| String::from_utf8_lossy(l).into_owned());
+        texts.collect::<Vec<_>>()
+    };
+    house.drain(TimeDelta::minutes(10)).await;
+    assert!(house.sim.truth().all_pulled());
+    house.clock.advance(TimeDelta::hours(3));
+    house.drain(TimeDelta::minutes(10)).await;
+    assert_eq!(told(), Vec::<String>::new(), "it waits");
+    let asked = house.sim.counters().of(Operation::GmailInsert);
+    assert_eq!(asked, 1, "as long as it was told, and not asking");
+    overturn::set_verdict(
+        &house.app,
+        report.submission,
+        Verdict::Benign,
+        "key_test",
+        "",
+    )
+    .await
+    .expect("decided");
+    house.clock.advance(TimeDelta::hours(4));
+    house.drain(TimeDelta::hours(1)).await;
+    let told = told();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].contains("message you reported is safe"), "{told:?}");
+    assert!(house.sim.truth().all_in_place());
+    let rows = house.app.store.read(house.app.tenant);
+    let row = rows.report(report.id).await.expect("read").expect("row");
+    assert_eq!(
+        (row.status, row.outcome),
+        (ReportStatus::Closed, Some(Verdict::Benign))
+    );
     assert_eq!(house.parked().await, Vec::<String>::new());
 }
 
@@ -149,7 +258,7 @@ async fn a_letter_that_never_shows_up_is_sent_again_ever_more_seldom() {
 }
 
 #[actix_web::test]
-async fn a_letter_that_is_no_longer_true_is_dropped_and_taken_up_when_it_is_again() {
+async fn f63_f64_a_letter_that_is_no_longer_true_is_dropped_and_taken_up_when_it_is_again() {
     let (house, closed, sink) = House::without_mail_server().await;
     let report = graph_click(&house).await;
     let (reporter, _) = house.reporter(Provider::Graph);

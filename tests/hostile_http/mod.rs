@@ -2,6 +2,8 @@
 //! 202 with a durable row, and whatever was taken comes to its end.
 
 mod bodies;
+mod clock;
+mod crowd;
 mod directory;
 mod files;
 mod letters;
@@ -86,6 +88,7 @@ pub struct House {
     pub workers: Workers,
     client: reqwest::Client,
     base: String,
+    server_address: SocketAddr,
     server: ServerHandle,
     folder: tempfile::TempDir,
 }
@@ -160,7 +163,8 @@ impl House {
         .workers(1)
         .bind(("127.0.0.1", 0))
         .expect("a free port");
-        let base = format!("http://{}", server.addrs()[0]);
+        let server_address = server.addrs()[0];
+        let base = format!("http://{server_address}");
         let server = server.run();
         let handle = server.handle();
         actix_web::rt::spawn(server);
@@ -172,9 +176,15 @@ impl House {
             workers,
             client: client.expect("client"),
             base,
+            server_address,
             server: handle,
             folder,
         }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server_address
     }
 
     pub fn folder(&self) -> &std::path::Path {

@@ -6,12 +6,29 @@ use chrono::TimeDelta;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use unhook::{
-    domain::{EvidenceState, Provider, ReportStatus, Verdict},
+    domain::{EvidenceState, Observed, Provider, ReportStatus, Verdict},
+    jobs,
     sim::{Action, Fault, Matcher, Operation, Slot},
     store::{PageRequest, report::Report},
 };
 
 use super::{House, JSON};
+
+fn on(operation: Operation) -> Matcher {
+    Matcher {
+        operation: Some(operation),
+        ..Matcher::default()
+    }
+}
+
+/// An error as any of the services' proxies or token endpoints would say it.
+fn says(status: u16, error: &str) -> Action {
+    Action::Answer {
+        status,
+        headers: Default::default(),
+        body: json!({ "error": error }),
+    }
+}
 
 pub async fn click_of(house: &House, provider: Provider) -> Report {
     let client = match provider {
@@ -28,14 +45,14 @@ pub async fn click_of(house: &House, provider: Provider) -> Report {
     house.stored(&answer, client).await
 }
 
-async fn both_click(house: &House) -> Vec<Report> {
+pub async fn both_click(house: &House) -> Vec<Report> {
     vec![
         click_of(house, Provider::Graph).await,
         click_of(house, Provider::Gmail).await,
     ]
 }
 
-async fn all_is_well(house: &House, reports: &[Report]) {
+pub async fn all_is_well(house: &House, reports: &[Report]) {
     assert_eq!(house.parked().await, Vec::<String>::new());
     let truth = house.sim.truth();
     assert!(truth.all_pulled(), "{truth:#?}");
@@ -63,16 +80,16 @@ async fn all_is_well(house: &House, reports: &[Report]) {
 
 /// Some calls get no answer for 70 minutes; afterwards all comes to its end.
 async fn down(operations: &[Operation], executed: bool) {
+    fails(operations, &Action::LoseReply { executed }).await;
+}
+
+/// The same, with another answer than the one asked for.
+async fn fails(operations: &[Operation], action: &Action) {
     let house = House::new().await;
     for operation in operations {
-        house.sim.add_fault(Fault {
-            when: Matcher {
-                operation: Some(*operation),
-                ..Matcher::default()
-            },
-            action: Action::LoseReply { executed },
-            times: 0,
-        });
+        house
+            .sim
+            .add_fault(Fault::always(on(*operation), action.clone()));
     }
     let reports = both_click(&house).await;
     house.drain(TimeDelta::minutes(70)).await;
@@ -182,6 +199,90 @@ async fn batches_get_no_answer() {
 #[actix_web::test]
 async fn letters_cannot_be_put_into_mailboxes() {
     down(&[Operation::GmailInsert], false).await;
+}
+
+#[actix_web::test]
+async fn f37_no_token_is_to_be_had() {
+    down(&[Operation::EntraToken, Operation::GoogleToken], false).await;
+}
+
+#[actix_web::test]
+async fn f31_a_storm_of_server_errors_is_sat_out() {
+    use Operation::{
+        GmailBatchModify, GmailGet, GmailInsert, GmailList, GmailModify, MessageGet, MessageMove,
+        MessageSearch, MessageValue,
+    };
+    let all = [
+        MessageSearch,
+        MessageGet,
+        MessageValue,
+        MessageMove,
+        GmailList,
+        GmailGet,
+        GmailModify,
+        GmailBatchModify,
+        GmailInsert,
+    ];
+    for status in [500, 503, 504] {
+        fails(&all, &says(status, "busy")).await;
+    }
+}
+
+/// The application's consent is withdrawn for two hours, before the reporter's own copy
+/// is held (first move) or in the middle of the pull (second move).
+#[actix_web::test]
+async fn f37_a_withdrawn_consent_pauses_the_work_until_an_administrator_has_acted() {
+    for before in [1, 2] {
+        let house = House::new().await;
+        house.sim.add_fault(Fault::once(
+            Matcher {
+                nth: Some(before),
+                ..on(Operation::MessageMove)
+            },
+            Action::ExpireTokens,
+        ));
+        // from the second one on: the first was given while all was well
+        house.sim.add_fault(Fault::always(
+            Matcher {
+                nth: Some(2),
+                ..on(Operation::EntraToken)
+            },
+            says(401, "unauthorized_client"),
+        ));
+        let mut reports = vec![click_of(&house, Provider::Graph).await];
+        house.drain(TimeDelta::minutes(120)).await;
+        assert_eq!(house.parked().await, Vec::<String>::new());
+        let rows = house.app.store.read(house.app.tenant);
+        let (reporter, _) = house.reporter(Provider::Graph);
+        assert_eq!(house.sim.letters_of(&reporter.address).len(), 0, "{before}");
+        let row = rows.report(reports[0].id).await.expect("read");
+        let row = row.expect("row");
+        assert_ne!(row.status, ReportStatus::Closed, "nothing is marked done");
+        if before == 1 {
+            let about = row.submission.to_string();
+            let job = rows.job_about(jobs::TRIAGE, &about).await;
+            let job = job.expect("read").expect("it waits");
+            let why = job.last_error.expect("said");
+            assert!(why.contains("an administrator must act"), "{why}");
+        } else {
+            let pulls = rows.pulls(None, &PageRequest::first(200)).await;
+            let held_up = pulls.expect("read").items.into_iter().filter(|pull| {
+                pull.locator.mailbox.provider == Provider::Graph
+                    && pull.observed != Observed::Pulled
+            });
+            let why: Vec<_> = held_up.filter_map(|pull| pull.last_error).collect();
+            assert!(!why.is_empty());
+            let refused = |why: &String| why.contains("refused the credential");
+            assert!(why.iter().all(refused), "{why:?}");
+        }
+        // asked again every few minutes, and not more often
+        let asked = house.sim.counters().of(Operation::EntraToken);
+        assert!((3..400).contains(&asked), "asked {asked} times");
+        house.sim.clear_faults();
+        reports.push(click_of(&house, Provider::Gmail).await);
+        house.drain(TimeDelta::minutes(50)).await;
+        all_is_well(&house, &reports).await;
+    }
 }
 
 pub async fn relay(from: SocketAddr, to: SocketAddr) {

@@ -77,7 +77,7 @@ async fn over_long_headers_are_answered_with_a_document() {
 }
 
 #[actix_web::test]
-async fn a_clock_set_back_locks_nobody_out() {
+async fn f26_a_clock_set_back_locks_nobody_out() {
     let house = House::with(|config, _| {
         config.server.reports_per_minute = 6;
         config.server.reports_burst = 1;

@@ -5,8 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use unhook::{
     domain::{Locator, MessageQuery, Provider},
-    mailbox::{Content, Disposition, EntryFound, EntryLook, EntryMove, ItemHint, MailboxError},
-    sim::{Action, Fault, Matcher, Operation, RetryAfter, Slot, User},
+    mailbox::{
+        Content, Disposition, EntryFound, EntryLook, EntryMove, ItemHint, MailboxError,
+        QuarantineMove,
+    },
+    sim::{Action, Fault, Matcher, Operation, PageFault, RetryAfter, Slot, User},
 };
 
 use super::world::{BOTH, World, back, by_id, letter};
@@ -213,7 +216,7 @@ async fn state_changed_in_quarantine_is_set_back() {
 }
 
 #[tokio::test]
-async fn a_removed_folder_or_label_does_not_keep_a_copy_in_quarantine() {
+async fn f48_a_removed_folder_or_label_does_not_keep_a_copy_in_quarantine() {
     for provider in BOTH {
         let world = World::new(provider).await;
         let ann = &world.people()[0];
@@ -242,7 +245,7 @@ async fn a_removed_folder_or_label_does_not_keep_a_copy_in_quarantine() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_unknown_and_a_look_tells() {
+async fn f34_a_lost_reply_is_unknown_and_a_look_tells() {
     for provider in BOTH {
         for executed in [true, false] {
             let world = World::new(provider).await;
@@ -263,7 +266,7 @@ async fn a_lost_reply_is_unknown_and_a_look_tells() {
 }
 
 #[tokio::test]
-async fn one_throttled_mailbox_does_not_hold_the_others_up() {
+async fn f29_one_throttled_mailbox_does_not_hold_the_others_up() {
     for provider in BOTH {
         let world = World::new(provider).await;
         let people = world.people();
@@ -326,7 +329,7 @@ async fn many_calls_into_one_mailbox_stay_under_its_limit() {
 }
 
 #[tokio::test]
-async fn a_copy_that_vanishes_is_gone_everywhere() {
+async fn f40_a_copy_that_vanishes_is_gone_everywhere() {
     for provider in BOTH {
         let world = World::new(provider).await;
         let people = world.people();
@@ -350,7 +353,75 @@ async fn a_copy_that_vanishes_is_gone_everywhere() {
 }
 
 #[tokio::test]
-async fn a_person_without_a_licence_has_no_mailbox_and_hinders_nobody() {
+async fn f40_a_copy_that_its_owner_moved_is_found_under_its_id() {
+    for provider in BOTH {
+        let world = World::new(provider).await;
+        let ann = &world.people()[0];
+        let item = world.deliver(ann, "one@evil.example", Slot::Inbox);
+        let pull = world.pull_of(ann, "one@evil.example").await;
+        let (path, body) = match provider {
+            Provider::Graph => (
+                format!("messages/{item}/move"),
+                json!({"destinationId": "junkemail"}),
+            ),
+            Provider::Gmail => (
+                format!("messages/{item}/modify"),
+                json!({"addLabelIds": ["SPAM"], "removeLabelIds": ["INBOX"]}),
+            ),
+        };
+        world.owner(ann, "POST", &path, body).await;
+        let moved = world.snapshots(ann);
+        let seen = world.look(&pull.locator).await.expect("still there");
+        assert_ne!(seen.place.containers, pull.from.containers, "{provider}");
+        let pull = QuarantineMove {
+            from: seen.place,
+            ..pull
+        };
+        let taken = world.mail.quarantine(std::slice::from_ref(&pull)).await;
+        assert!(taken[0].is_ok(), "{provider} {taken:?}");
+        assert!(!world.reachable(ann), "{provider}");
+        let restored = world.mail.restore(&[back(&pull)]).await;
+        assert!(restored[0].is_ok(), "{provider} {restored:?}");
+        assert_eq!(world.snapshots(ann), moved, "where its owner put it");
+    }
+}
+
+#[tokio::test]
+async fn f42_pages_that_repeat_lose_nothing_and_those_that_loop_or_expire_are_no_short_list() {
+    for provider in BOTH {
+        let world = World::new(provider).await;
+        let ann = &world.people()[0];
+        // More than two pages of it.
+        let (listing, many) = match provider {
+            Provider::Graph => (Operation::MessageSearch, 60),
+            Provider::Gmail => (Operation::GmailList, 1_020),
+        };
+        for _ in 0..many {
+            world.deliver(ann, "many@evil.example", Slot::Inbox);
+        }
+        let when = Matcher {
+            operation: Some(listing),
+            ..Matcher::default()
+        };
+        let repeats = Action::Pages(PageFault::Repeats(5));
+        world.sim.add_fault(Fault::once(when.clone(), repeats));
+        let found = world.found(ann, "many@evil.example").await;
+        assert_eq!(found.len(), many, "{provider}: each once");
+        for fault in [PageFault::Loops, PageFault::Expired] {
+            world.sim.clear_faults();
+            let bent = Action::Pages(fault);
+            world.sim.add_fault(Fault::always(when.clone(), bent));
+            let found = world.search(ann, "many@evil.example").await;
+            assert!(found.is_err(), "{provider} {fault:?}");
+        }
+        world.sim.clear_faults();
+        let found = world.found(ann, "many@evil.example").await;
+        assert_eq!(found.len(), many, "{provider}: walked anew");
+    }
+}
+
+#[tokio::test]
+async fn f39_a_person_without_a_licence_has_no_mailbox_and_hinders_nobody() {
     for provider in BOTH {
         let world = World::new(provider).await;
         let people = world.people();
@@ -550,7 +621,7 @@ async fn what_the_owner_sent_is_told_by_the_platform_and_not_by_its_sender() {
 }
 
 #[tokio::test]
-async fn a_quarantine_that_its_owner_removed_is_made_anew() {
+async fn f46_a_quarantine_that_its_owner_removed_is_made_anew() {
     for provider in BOTH {
         let world = World::new(provider).await;
         let ann = &world.people()[0];

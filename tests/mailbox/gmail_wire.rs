@@ -84,7 +84,7 @@ fn by_id(id: &str) -> MessageQuery {
 }
 
 #[tokio::test]
-async fn refusals_are_read_by_their_reason() {
+async fn f46_refusals_are_read_by_their_reason() {
     let wait = Some(Duration::from_millis(2500));
     for (status, reason, expected) in [
         (
@@ -131,7 +131,7 @@ async fn a_refusal_without_json_keeps_its_status() {
 }
 
 #[tokio::test]
-async fn a_change_without_a_readable_answer_has_an_unknown_outcome() {
+async fn f34_f35_a_change_without_a_readable_answer_has_an_unknown_outcome() {
     let html = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>";
     let cut =
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{\"id";
@@ -213,7 +213,7 @@ async fn a_refused_token_is_renewed_once() {
 }
 
 #[tokio::test]
-async fn a_person_who_cannot_be_impersonated_has_no_mailbox() {
+async fn f37_a_person_who_cannot_be_impersonated_has_no_mailbox() {
     for (body, expected) in [
         (
             r#"{"error":"invalid_grant","error_description":"Invalid email or User ID"}"#,
@@ -243,7 +243,7 @@ async fn a_person_who_cannot_be_impersonated_has_no_mailbox() {
 }
 
 #[tokio::test]
-async fn a_removed_quarantine_label_is_made_anew_next_time() {
+async fn f46_a_removed_quarantine_label_is_made_anew_next_time() {
     let stand_in = gmail(|request, _| match request.target.as_str() {
         target if target.contains("/modify") => refused(400, "invalidArgument"),
         _ if request.method == "POST" => ok(json!({"id": "Label_9"}).to_string()),
@@ -271,7 +271,7 @@ async fn a_removed_quarantine_label_is_made_anew_next_time() {
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_cut_off() {
+async fn f35_an_answer_without_end_is_cut_off() {
     let stand_in = gmail(|_, _| {
         let mut octets =
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"

@@ -120,7 +120,7 @@ async fn nobody_listening_is_unavailable_even_for_a_change() {
 }
 
 #[tokio::test]
-async fn a_change_without_a_readable_answer_has_an_unknown_outcome() {
+async fn f34_f35_a_change_without_a_readable_answer_has_an_unknown_outcome() {
     let html = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>";
     let cut = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{\"respon";
     let half =
@@ -150,7 +150,7 @@ async fn a_change_without_a_readable_answer_has_an_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn only_the_part_that_was_throttled_or_left_out_fails() {
+async fn f29_f30_f32_only_the_part_that_was_throttled_or_left_out_fails() {
     let stand_in = graph(|request, _| {
         batch(request, |part| {
             let url = part["url"].as_str().expect("url");
@@ -235,7 +235,7 @@ async fn a_mailbox_that_rests_a_moment_keeps_no_other_one_waiting() {
 }
 
 #[tokio::test]
-async fn a_throttled_batch_throttles_every_part_and_names_its_wait() {
+async fn f29_a_throttled_batch_throttles_every_part_and_names_its_wait() {
     let stand_in = graph(|_, _| {
         let at = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::UNIX_EPOCH);
         // A date in the past asks for no wait.
@@ -324,7 +324,7 @@ async fn a_part_refused_for_its_token_goes_out_again() {
 }
 
 #[tokio::test]
-async fn a_refused_credential_and_a_broken_token_endpoint_are_told_apart() {
+async fn f37_a_refused_credential_and_a_broken_token_endpoint_are_told_apart() {
     for (status, body, expected) in [
         (
             401,
@@ -352,7 +352,7 @@ async fn a_refused_credential_and_a_broken_token_endpoint_are_told_apart() {
 }
 
 #[tokio::test]
-async fn pages_are_followed_only_where_they_came_from_and_only_once() {
+async fn f42_pages_are_followed_only_where_they_came_from_and_only_once() {
     for (link, expected) in [
         (
             "http://127.0.0.1:9/v1.0/users/x",
@@ -387,7 +387,7 @@ async fn pages_are_followed_only_where_they_came_from_and_only_once() {
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_cut_off() {
+async fn f35_an_answer_without_end_is_cut_off() {
     let stand_in = graph(|_, _| {
         let mut octets =
             b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n".to_vec();
@@ -404,7 +404,7 @@ async fn an_answer_without_end_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_restore_falls_back_to_the_inbox_only_when_the_folder_is_gone() {
+async fn f48_a_restore_falls_back_to_the_inbox_only_when_the_folder_is_gone() {
     // `ErrorItemNotFound` alone does not say what is missing: the folder is asked for.
     for folder_there in [false, true] {
         let stand_in = graph(move |request, _| {

@@ -56,7 +56,7 @@ fn addresses(people: &[User]) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn groups_are_named_as_what_they_are_and_loops_end() {
+async fn f39_groups_are_named_as_what_they_are_and_loops_end() {
     for provider in BOTH {
         let world = varied(provider).await;
         let expand = async |local: &str| world.mail.expand(&group(&world, local)).await;
@@ -139,7 +139,7 @@ async fn recipients_come_from_the_trace_and_from_hunting_where_it_is_licensed() 
 }
 
 #[tokio::test]
-async fn a_record_that_is_cut_or_used_up_or_silent_is_never_complete() {
+async fn f47_a_record_that_is_cut_or_used_up_or_silent_is_never_complete() {
     let world = World::new(Provider::Graph).await;
     for user in &world.people()[..5] {
         world.deliver(user, "one@evil.example", Slot::Inbox);

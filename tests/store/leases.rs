@@ -1,8 +1,10 @@
-//! A job that runs for long keeps its lease, and one that lost it stops.
+//! A job that runs for long keeps its lease, one that lost it stops, and one that
+//! panics harms no other.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -160,13 +162,112 @@ async fn work_without_its_lease_is_dropped(backend: Backend) {
 }
 
 #[tokio::test]
-async fn leases_live_as_long_as_their_work_on_sqlite() {
+async fn f10_f11_f26_leases_live_as_long_as_their_work_on_sqlite() {
     a_slow_job_stays_with_its_worker(Backend::Sqlite).await;
     work_without_its_lease_is_dropped(Backend::Sqlite).await;
 }
 
 #[tokio::test]
-async fn leases_live_as_long_as_their_work_on_postgres() {
+async fn f10_f11_f26_leases_live_as_long_as_their_work_on_postgres() {
     a_slow_job_stays_with_its_worker(Backend::Postgres).await;
     work_without_its_lease_is_dropped(Backend::Postgres).await;
+}
+
+/// Panics over one of them; tells how often it ran.
+struct Choosy {
+    store: Store,
+    clock: ManualClock,
+    poison: String,
+    ran: Mutex<HashMap<String, u32>>,
+}
+
+#[async_trait]
+impl Work for Choosy {
+    fn kind(&self) -> &'static str {
+        jobs::TRIAGE
+    }
+
+    async fn run(&self, lease: &Lease) -> Result<(), JobError> {
+        *self
+            .ran
+            .lock()
+            .expect("lock")
+            .entry(lease.target.clone())
+            .or_default() += 1;
+        assert_ne!(lease.target, self.poison, "what no parser should do");
+        let tx = self.store.begin().await?;
+        tx.finish_job(lease, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Drains the queue with the clock set forward to what is due.
+async fn to_the_end(store: &Store, clock: &ManualClock, workers: &Workers) {
+    loop {
+        workers.drain().await;
+        let Some(due) = store.next_job_due().await.expect("due") else {
+            return;
+        };
+        clock.advance((due - clock.now()).max(TimeDelta::zero()));
+    }
+}
+
+async fn a_panic_stays_with_its_job_and_is_seen(backend: Backend) {
+    let Some(fresh) = fresh(backend).await else {
+        return;
+    };
+    let store = &fresh.store;
+    let clock = ManualClock::at(start());
+    let tenant = store.ensure_tenant("northwind", start()).await;
+    let tenant = tenant.expect("tenant");
+    let submissions: Vec<_> = (0..5).map(|_| SubmissionId::new(start())).collect();
+    let tx = store.begin().await.expect("tx");
+    // The poison is first in the queue.
+    for (at, id) in submissions.iter().enumerate() {
+        let due = start() + TimeDelta::milliseconds(i64::try_from(at).expect("few"));
+        let job = vec![jobs::triage(*id, due)];
+        let queued = tx.of(tenant).enqueue(job, start()).await;
+        queued.expect("queued");
+    }
+    tx.commit().await.expect("commit");
+    let poison = submissions[0].to_string();
+    let choosy = Arc::new(Choosy {
+        store: store.clone(),
+        clock: clock.clone(),
+        poison: poison.clone(),
+        ran: Mutex::default(),
+    });
+    let workers = workers(store, &clock, choosy.clone());
+    clock.advance(TimeDelta::milliseconds(10));
+    workers.drain().await;
+    let ran = choosy.ran.lock().expect("lock").clone();
+    assert_eq!(ran.len(), 5, "the others do not wait for it");
+    to_the_end(store, &clock, &workers).await;
+
+    let ran = choosy.ran.lock().expect("lock").clone();
+    let most = jobs::triage(submissions[0], start()).max_attempts;
+    for id in &submissions[1..] {
+        assert_eq!(ran[&id.to_string()], 1, "once");
+    }
+    assert_eq!(
+        i64::from(ran[&poison]),
+        i64::from(most),
+        "then it is parked"
+    );
+    let parked = store.read(tenant).parked_jobs().await.expect("parked");
+    assert_eq!(parked.len(), 1, "where people see it");
+    assert_eq!(parked[0].target, poison);
+    let why = parked[0].last_error.as_deref().unwrap_or_default();
+    assert!(why.contains("panicked"), "{why}");
+}
+
+#[tokio::test]
+async fn f08_f56_a_message_that_makes_its_work_panic_is_parked_on_sqlite() {
+    a_panic_stays_with_its_job_and_is_seen(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn f08_f56_a_message_that_makes_its_work_panic_is_parked_on_postgres() {
+    a_panic_stays_with_its_job_and_is_seen(Backend::Postgres).await;
 }

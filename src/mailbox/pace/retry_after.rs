@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_every_documented_form_and_nothing_else() {
+    fn f29_reads_every_documented_form_and_nothing_else() {
         let now = "1994-11-06T08:49:00Z".parse().expect("time");
         let seconds = |s: f64| Some(Duration::from_secs_f64(s));
         for (value, expected) in [

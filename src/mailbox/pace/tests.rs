@@ -50,7 +50,7 @@ fn wait_of(answer: &Result<(), MailboxError>) -> Option<Duration> {
 }
 
 #[tokio::test]
-async fn a_long_wait_is_refused_without_a_call_and_ends_with_its_time() {
+async fn f29_a_long_wait_is_refused_without_a_call_and_ends_with_its_time() {
     let clock = clock();
     let pace = pace(&clock, &GRAPH);
     pace.throttled("ann", Some(Duration::from_secs(300)));
@@ -68,7 +68,7 @@ async fn a_long_wait_is_refused_without_a_call_and_ends_with_its_time() {
 }
 
 #[tokio::test]
-async fn a_short_wait_is_sat_out_and_none_is_no_hot_loop() {
+async fn f29_a_short_wait_is_sat_out_and_none_is_no_hot_loop() {
     let pace = pace(&clock(), &GRAPH);
     for (mailbox, asked, least) in [
         (
@@ -86,7 +86,7 @@ async fn a_short_wait_is_sat_out_and_none_is_no_hot_loop() {
 }
 
 #[tokio::test]
-async fn a_wait_holds_its_own_scope_only() {
+async fn f29_a_wait_holds_its_own_scope_only() {
     let clock = clock();
     let pace = pace(&clock, &GRAPH);
     let wait = Some(Duration::from_secs(86_400));
