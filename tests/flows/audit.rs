@@ -249,12 +249,12 @@ async fn lies(stage: &Stage, all: &[Entry], (early, signed): (i64, &BTreeMap<i64
 }
 
 #[tokio::test]
-async fn the_trail_holds_and_no_lie_goes_unseen_on_sqlite() {
+async fn f72_the_trail_holds_and_no_lie_goes_unseen_on_sqlite() {
     story(Backend::Sqlite).await;
 }
 
 #[tokio::test]
-async fn the_trail_holds_and_no_lie_goes_unseen_on_postgres() {
+async fn f72_the_trail_holds_and_no_lie_goes_unseen_on_postgres() {
     story(Backend::Postgres).await;
 }
 
@@ -393,7 +393,7 @@ async fn siem() -> (
 }
 
 #[tokio::test]
-async fn checkpoints_leave_into_a_file_and_to_an_address_that_was_away() {
+async fn f73_checkpoints_leave_into_a_file_and_to_an_address_that_was_away() {
     let sim = tenant(16, 8, None);
     let mut stage = Stage::new(&sim, Backend::Sqlite).await.expect("SQLite");
     let (url, asked, mut hears) = siem().await;
