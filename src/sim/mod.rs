@@ -335,6 +335,12 @@ impl Sim {
         scenario::reporter_of(&self.tenant, copy)
     }
 
+    /// The octets of a planted copy, as they were sent; `None` when it is gone.
+    #[must_use]
+    pub fn raw_of(&self, copy: &PlantedState) -> Option<Vec<u8>> {
+        scenario::raw_of(&self.tenant, copy)
+    }
+
     /// Has the owner of a planted copy flag it, and file it under categories (on Gmail:
     /// labels), before the story begins: the judge expects it back so.
     pub fn mark(&self, copy: &PlantedState, flagged: bool, categories: &[&str]) {

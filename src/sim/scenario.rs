@@ -552,6 +552,13 @@ pub(super) fn reporter_of(tenant: &Tenant, copy: &PlantedState) -> Option<Report
     reporter(tenant, mailbox, uid)
 }
 
+/// The octets of a planted copy; `None` when it is gone.
+pub(super) fn raw_of(tenant: &Tenant, copy: &PlantedState) -> Option<Vec<u8>> {
+    let (mailbox, uid) = planted_at(tenant, copy)?;
+    let mailbox = tenant.mailbox(mailbox)?;
+    Some(mailbox.item(uid)?.letter.raw.to_vec())
+}
+
 /// Has the owner of a planted copy flag it and file it under categories (labels on
 /// Gmail) before the story begins.
 pub(super) fn mark(tenant: &Tenant, copy: &PlantedState, flagged: bool, categories: &[&str]) {
