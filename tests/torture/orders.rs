@@ -148,7 +148,7 @@ pub enum Draw {
 
 impl Draw {
     /// A random one; a first round is of reports alone.
-    pub fn draw(rng: &mut StdRng, first: bool) -> Self {
+    pub fn random(rng: &mut StdRng, first: bool) -> Self {
         let nth = rng.random::<u64>() >> 1;
         let kind = rng.random_range(0..100);
         let verdict = match rng.random_range(0..10) {

@@ -98,7 +98,7 @@ enum End {
 }
 
 impl End {
-    fn draw(rng: &mut StdRng) -> Self {
+    fn random(rng: &mut StdRng) -> Self {
         let phase = if rng.random() {
             Phase::Before
         } else {
@@ -106,9 +106,9 @@ impl End {
         };
         match rng.random_range(0..10) {
             0 => Self::Never,
-            1..5 => Self::AtCall(rng.random_range(1..=150), phase),
-            5..8 => Self::AfterCommits(rng.random_range(1..=60)),
-            _ => Self::After(rng.random_range(20..=2_500)),
+            1..5 => Self::AtCall(rng.random_range(1..=250), phase),
+            5..8 => Self::AfterCommits(rng.random_range(1..=120)),
+            _ => Self::After(rng.random_range(20..=3_500)),
         }
     }
 }
@@ -202,15 +202,22 @@ impl Run<'_> {
     /// started, or ended by itself.
     fn round(&mut self, number: u64) -> bool {
         let mut rng = rng(self.seed, 100 + number);
-        let end = End::draw(&mut rng);
+        let end = End::random(&mut rng);
         let count = rng.random_range(1..=5);
         let draws: Vec<(u64, Draw)> = (0..count)
-            .map(|_| (rng.random_range(0..150), Draw::draw(&mut rng, number == 0)))
+            .map(|_| {
+                (
+                    rng.random_range(0..150),
+                    Draw::random(&mut rng, number == 0),
+                )
+            })
             .collect();
-        let linger = Duration::from_millis(rng.random_range(100..=1_800));
+        let linger = Duration::from_millis(rng.random_range(200..=3_000));
         let outage: Option<u64> = rng.random_bool(0.4).then(|| rng.random_range(0..1_500));
         let outage = outage.filter(|_| self.place.is_postgres());
-        let pause = TimeDelta::seconds(rng.random_range(0..=240));
+        // Where several processes may own the queue, the jobs of a dead one wait for the
+        // end of its lease: that has mostly come when the next one starts.
+        let pause = TimeDelta::seconds(rng.random_range(0..=400));
         self.world.sim.set_weather(Some(weather(rng.random())));
         self.tally.rounds += 1;
 
