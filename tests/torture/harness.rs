@@ -30,8 +30,11 @@ mod invariants;
 mod ledger;
 mod model;
 mod orders;
+mod quiet;
+mod rounds;
 mod seed;
 mod service;
+mod tally;
 
 use std::{
     path::PathBuf,
@@ -41,7 +44,7 @@ use std::{
 
 use clap::Parser;
 use database::Place;
-use seed::Tally;
+use tally::Tally;
 
 /// Kills the service at random under faults, and checks what must hold all the same.
 #[derive(Debug, Parser)]
