@@ -22,13 +22,38 @@ mod m20261124_000013_stages;
 mod m20261124_000014_calendar;
 mod m20261124_000015_audit;
 
-/// All migrations, in order.
+/// All migrations, in order, each whole or not at all.
 pub struct Migrator;
+
+/// A migration in one transaction with its own record, on SQLite too, which by default has
+/// none: one that is killed half-way would meet its own tables ever after.
+struct Whole(Box<dyn MigrationTrait>);
+
+impl MigrationName for Whole {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Whole {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        self.0.up(manager).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        self.0.down(manager).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
 
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
+        let all: Vec<Box<dyn MigrationTrait>> = vec![
             Box::new(m20261122_000001_first::Migration),
             Box::new(m20261122_000002_tries::Migration),
             Box::new(m20261122_000003_lookups::Migration),
@@ -44,6 +69,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000013_stages::Migration),
             Box::new(m20261124_000014_calendar::Migration),
             Box::new(m20261124_000015_audit::Migration),
-        ]
+        ];
+        all.into_iter()
+            .map(|one| Box::new(Whole(one)) as Box<dyn MigrationTrait>)
+            .collect()
     }
 }

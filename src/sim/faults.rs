@@ -9,6 +9,7 @@ use super::{
     call::Face,
     counters::Operation,
     distort::{BatchFault, PageFault},
+    seed::Dice,
 };
 
 /// Picks calls. Absent members match everything. Parts of a `$batch` are calls
@@ -143,6 +144,33 @@ impl Fault {
     }
 }
 
+/// Faults without a script: any call that `when` matches may meet one, as the dice of
+/// the seed fall.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weather {
+    /// Seed of all choices.
+    pub seed: u64,
+    /// Which calls; `nth` does not matter.
+    #[serde(default)]
+    pub when: Matcher,
+    /// How many calls of a thousand meet one.
+    pub per_mille: u16,
+    /// What may happen to them, each as likely as another. What befalls a connection
+    /// befalls whole requests, and not parts of a `$batch`.
+    pub actions: Vec<Action>,
+}
+
+impl Action {
+    /// Whether it befalls the connection and not the call.
+    const fn befalls_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::LoseReply { .. } | Self::Slow { .. } | Self::Truncate { .. }
+        )
+    }
+}
+
 /// What a matcher looks at.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Looks<'a> {
@@ -151,6 +179,8 @@ pub(super) struct Looks<'a> {
     pub method: &'a str,
     pub target: &'a str,
     pub mailbox: Option<&'a str>,
+    /// Whether it is a part of a `$batch`.
+    pub part: bool,
 }
 
 impl Matcher {
@@ -180,6 +210,8 @@ impl Matcher {
 #[derive(Debug, Default)]
 pub(super) struct Script {
     faults: Vec<(Fault, u64)>,
+    weather: Option<(Weather, Dice)>,
+    struck: u64,
 }
 
 impl Script {
@@ -189,6 +221,29 @@ impl Script {
 
     pub(super) fn clear(&mut self) {
         self.faults.clear();
+        self.weather = None;
+    }
+
+    pub(super) fn set_weather(&mut self, weather: Option<Weather>) {
+        self.weather = weather.map(|weather| {
+            let dice = Dice::new(weather.seed);
+            (weather, dice)
+        });
+    }
+
+    /// How many actions fired so far.
+    pub(super) const fn struck(&self) -> u64 {
+        self.struck
+    }
+
+    /// What the weather has for a call.
+    fn by_chance(&mut self, call: Looks<'_>) -> Option<Action> {
+        let (weather, dice) = self.weather.as_mut()?;
+        if !weather.when.matches(call) || dice.below(1000) >= usize::from(weather.per_mille) {
+            return None;
+        }
+        let action = dice.pick(&weather.actions)?;
+        (!call.part || !action.befalls_connection()).then(|| action.clone())
     }
 
     /// Counts the call on every fault that matches it and gives the actions
@@ -206,6 +261,10 @@ impl Script {
                 actions.push(fault.action.clone());
             }
         }
+        if actions.is_empty() {
+            actions.extend(self.by_chance(call));
+        }
+        self.struck += actions.len() as u64;
         actions
     }
 }
@@ -228,6 +287,7 @@ mod tests {
             method: "POST",
             target: "/v1.0/users/a/messages/m/move",
             mailbox: Some(mailbox),
+            part: false,
         };
         let mut hits = Vec::new();
         for (operation, mailbox) in [
@@ -240,5 +300,46 @@ mod tests {
             hits.push(script.strike(call(operation, mailbox)).len());
         }
         assert_eq!(hits, [0, 0, 0, 1, 0]);
+    }
+
+    #[test]
+    fn the_weather_of_a_seed_strikes_the_same_calls_and_spares_parts_their_connection() {
+        let weather = Weather {
+            seed: 3,
+            when: Matcher::default(),
+            per_mille: 50,
+            actions: vec![
+                Action::LoseReply { executed: true },
+                Action::Throttle {
+                    retry_after: RetryAfter::Missing,
+                },
+            ],
+        };
+        let strikes = |part| {
+            let mut script = Script::default();
+            script.set_weather(Some(weather.clone()));
+            let call = Looks {
+                face: Face::Graph,
+                operation: Operation::MessageGet,
+                method: "GET",
+                target: "/v1.0/users/a/messages/m",
+                mailbox: None,
+                part,
+            };
+            let all: Vec<String> = (0..4_000)
+                .map(|_| format!("{:?}", script.strike(call)))
+                .collect();
+            let lost = all.iter().filter(|one| one.contains("LoseReply")).count();
+            let some = all.iter().filter(|one| *one != "[]").count();
+            assert_eq!(u64::try_from(some).ok(), Some(script.struck()));
+            script.clear();
+            assert!((0..1_000).all(|_| script.strike(call).is_empty()));
+            (all, some, lost)
+        };
+        let (all, some, lost) = strikes(false);
+        assert_eq!(all, strikes(false).0);
+        assert!((100..300).contains(&some), "{some} of 4000");
+        assert!(lost > 20, "{lost}");
+        assert_eq!(strikes(true).2, 0);
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
 
 use crate::domain::Provider;
 
@@ -106,6 +107,16 @@ pub(super) enum Holding {
     Labels(Vec<u32>),
 }
 
+/// How often a message was taken out of its owner's reach, and how often put back
+/// within. One that was out of reach already and is moved is taken once more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Trips {
+    /// Moves that ended out of reach.
+    pub away: u32,
+    /// Moves from there to within reach.
+    pub back: u32,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Item {
     pub uid: u32,
@@ -113,6 +124,7 @@ pub(super) struct Item {
     pub version: u32,
     /// Counts every change of place or state.
     pub changes: u32,
+    pub trips: Trips,
     pub letter: Arc<Letter>,
     pub holding: Holding,
     pub read: bool,
@@ -270,6 +282,7 @@ impl Mailbox {
             uid,
             version: 1,
             changes: 0,
+            trips: Trips::default(),
             letter: delivery.letter,
             holding,
             read: delivery.read,
@@ -361,12 +374,26 @@ impl Mailbox {
     /// Moves a message to a folder. Its ordinary id changes even when the
     /// folder is the one it lies in.
     pub(super) fn move_to(&mut self, uid: u32, folder: u32, now: DateTime<Utc>) -> Option<&Item> {
+        let within = self.reachable(self.item(uid)?);
         let item = self.item_mut(uid)?;
         item.holding = Holding::Folder(folder);
         item.version += 1;
         item.changes += 1;
         item.modified = now;
-        Some(item)
+        self.count_trip(uid, within);
+        self.item(uid)
+    }
+
+    /// Counts a change of place; `within` is whether its owner could come upon the
+    /// message before.
+    fn count_trip(&mut self, uid: u32, within: bool) {
+        let Some(now) = self.item(uid).map(|item| self.reachable(item)) else {
+            return;
+        };
+        if let Some(item) = self.item_mut(uid) {
+            item.trips.away += u32::from(!now);
+            item.trips.back += u32::from(now && !within);
+        }
     }
 
     pub(super) fn create_folder(
@@ -488,10 +515,14 @@ impl Mailbox {
                 .collect()
         };
         let (adding, removing) = (numbers(self, add), numbers(self, remove));
+        let Some(within) = self.item(uid).map(|item| self.reachable(item)) else {
+            return;
+        };
         let Some(item) = self.item_mut(uid) else {
             return;
         };
         let before = Self::label_ids(item);
+        let place = item.holding.clone();
         if let Holding::Labels(labels) = &mut item.holding {
             labels.retain(|label| !removing.contains(label));
             for label in adding {
@@ -528,6 +559,9 @@ impl Mailbox {
         }
         item.changes += 1;
         item.modified = now;
+        if item.holding != place {
+            self.count_trip(uid, within);
+        }
         if !added.is_empty() {
             self.note(uid, Happening::LabelsAdded(added));
         }
@@ -563,6 +597,28 @@ impl Mailbox {
             .map(|(name, _, _)| (*name).to_owned())
             .or_else(|| self.folder(number).map(|folder| folder.name))
             .unwrap_or_default()
+    }
+
+    /// Flags a message and files it, as its owner does.
+    pub(super) fn mark(&mut self, uid: u32, flagged: bool, categories: &[&str]) {
+        let labels: Vec<u32> = match self.provider {
+            Provider::Graph => Vec::new(),
+            Provider::Gmail => categories.iter().map(|name| self.own_label(name)).collect(),
+        };
+        let Some(item) = self.item_mut(uid) else {
+            return;
+        };
+        item.flagged = flagged;
+        match &mut item.holding {
+            Holding::Folder(_) => {
+                item.categories = categories.iter().map(|&name| name.to_owned()).collect();
+            }
+            Holding::Labels(own) => {
+                own.extend(labels);
+                own.sort_unstable();
+                own.dedup();
+            }
+        }
     }
 
     /// Whether the person can come upon the message: a folder that is shown, or
@@ -636,6 +692,11 @@ mod tests {
         assert!(mailbox.reachable(item));
         assert_eq!(mailbox.containers(item), ["Projects"]);
         assert!(!item.read);
+        assert_eq!(item.trips, Trips { away: 1, back: 1 });
+        mailbox.move_to(uid, hidden, at(4));
+        mailbox.move_to(uid, hidden, at(5));
+        let item = mailbox.item(uid).expect("item");
+        assert_eq!(item.trips, Trips { away: 3, back: 1 });
     }
 
     #[test]
@@ -655,6 +716,7 @@ mod tests {
         let item = mailbox.item(uid).expect("item");
         assert!(mailbox.reachable(item));
         assert_eq!(Mailbox::label_ids(item), ["UNREAD", "INBOX"]);
+        assert_eq!(item.trips, Trips { away: 1, back: 1 });
         assert_eq!(mailbox.history.len(), 4);
     }
 

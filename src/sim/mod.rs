@@ -66,10 +66,10 @@ pub use calendar::{CalendarEvent, Invitation};
 pub use call::Face;
 pub use counters::{Counters, Operation};
 pub use distort::{BatchFault, PageFault};
-pub use faults::{Action, Fault, Matcher, RetryAfter};
+pub use faults::{Action, Fault, Matcher, RetryAfter, Weather};
 pub use forwarding::{ForwardingRule, Relay};
 pub use letter::{Letter, Party, Words};
-pub use mailstore::{Origin, Slot};
+pub use mailstore::{Origin, Slot, Trips};
 pub use notices::{Lifecycle, PushTarget, Release};
 pub use org::{
     GMAIL_DOMAIN, GRAPH_DOMAIN, Group, GroupKind, Member, Organisation, Purpose, Shape, User,
@@ -329,6 +329,24 @@ impl Sim {
         scenario::reporters(&self.tenant)
     }
 
+    /// Whoever holds a planted copy, as its reporter now; `None` when it is gone.
+    #[must_use]
+    pub fn reporter_of(&self, copy: &PlantedState) -> Option<Reporter> {
+        scenario::reporter_of(&self.tenant, copy)
+    }
+
+    /// The octets of a planted copy, as they were sent; `None` when it is gone.
+    #[must_use]
+    pub fn raw_of(&self, copy: &PlantedState) -> Option<Vec<u8>> {
+        scenario::raw_of(&self.tenant, copy)
+    }
+
+    /// Has the owner of a planted copy flag it, and file it under categories (on Gmail:
+    /// labels), before the story begins: the judge expects it back so.
+    pub fn mark(&self, copy: &PlantedState, flagged: bool, categories: &[&str]) {
+        scenario::mark(&self.tenant, copy, flagged, categories);
+    }
+
     /// Puts a message into somebody's mailbox now. A planted one is judged like
     /// the scenario's copies. `None` when the address is not known.
     pub fn deliver(&self, to: &str, raw: &[u8], slot: Slot, planted: bool) -> Option<String> {
@@ -503,7 +521,18 @@ impl Sim {
         lock(&self.tenant.script).add(fault);
     }
 
-    /// Takes all scripted faults away.
+    /// Has any call meet faults by chance, or none any more.
+    pub fn set_weather(&self, weather: Option<Weather>) {
+        lock(&self.tenant.script).set_weather(weather);
+    }
+
+    /// How many faults struck since the start, scripted or by chance.
+    #[must_use]
+    pub fn faults_struck(&self) -> u64 {
+        lock(&self.tenant.script).struck()
+    }
+
+    /// Takes all faults away, scripted or by chance.
     pub fn clear_faults(&self) {
         lock(&self.tenant.script).clear();
     }

@@ -16,6 +16,7 @@ use super::{
     org::Organisation,
     seed::{Dice, hash},
     tenant::{Tenant, lock},
+    truth::{PlantedState, native_id},
 };
 
 /// What to plant.
@@ -515,20 +516,64 @@ pub(super) fn reporters(tenant: &Tenant) -> Vec<Reporter> {
     let chosen = lock(&tenant.planted).reporters.clone();
     chosen
         .into_iter()
-        .filter_map(|(index, uid)| {
-            let user = tenant.user(index)?;
-            let mailbox = tenant.mailbox(index)?;
-            let item = mailbox.item(uid)?;
-            Some(Reporter {
-                provider: user.provider,
-                address: user.address.clone(),
-                user_id: user.id.clone(),
-                item_id: match user.provider {
-                    Provider::Graph => graph_item_id(index, uid, item.version),
-                    Provider::Gmail => gmail_id(index, uid),
-                },
-                internet_message_id: item.letter.message_id.clone(),
-            })
-        })
+        .filter_map(|(index, uid)| reporter(tenant, index, uid))
         .collect()
+}
+
+/// The owner of a message, with the ids that their add-in sends of it now.
+fn reporter(tenant: &Tenant, index: u32, uid: u32) -> Option<Reporter> {
+    let user = tenant.user(index)?;
+    let mailbox = tenant.mailbox(index)?;
+    let item = mailbox.item(uid)?;
+    Some(Reporter {
+        provider: user.provider,
+        address: user.address.clone(),
+        user_id: user.id.clone(),
+        item_id: match user.provider {
+            Provider::Graph => graph_item_id(index, uid, item.version),
+            Provider::Gmail => gmail_id(index, uid),
+        },
+        internet_message_id: item.letter.message_id.clone(),
+    })
+}
+
+/// A planted copy by what the judge says of it: mailbox and number.
+fn planted_at(tenant: &Tenant, copy: &PlantedState) -> Option<(u32, u32)> {
+    let user = tenant.org.by_address(&copy.mailbox)?;
+    let planted = lock(&tenant.planted);
+    let mut ours = planted.copies.iter().filter(|c| c.mailbox == user.index);
+    ours.find(|c| native_id(user, c.uid) == copy.item_id)
+        .map(|c| (c.mailbox, c.uid))
+}
+
+/// Whoever holds a planted copy, as its reporter; `None` when it is gone.
+pub(super) fn reporter_of(tenant: &Tenant, copy: &PlantedState) -> Option<Reporter> {
+    let (mailbox, uid) = planted_at(tenant, copy)?;
+    reporter(tenant, mailbox, uid)
+}
+
+/// The octets of a planted copy; `None` when it is gone.
+pub(super) fn raw_of(tenant: &Tenant, copy: &PlantedState) -> Option<Vec<u8>> {
+    let (mailbox, uid) = planted_at(tenant, copy)?;
+    let mailbox = tenant.mailbox(mailbox)?;
+    Some(mailbox.item(uid)?.letter.raw.to_vec())
+}
+
+/// Has the owner of a planted copy flag it and file it under categories (labels on
+/// Gmail) before the story begins.
+pub(super) fn mark(tenant: &Tenant, copy: &PlantedState, flagged: bool, categories: &[&str]) {
+    let Some((at, uid)) = planted_at(tenant, copy) else {
+        return;
+    };
+    let after = tenant.mailbox(at).and_then(|mut mailbox| {
+        mailbox.mark(uid, flagged, categories);
+        Snapshot::of(&mailbox, uid)
+    });
+    let mut planted = lock(&tenant.planted);
+    let watched = planted.copies.iter_mut();
+    for copy in watched.filter(|copy| (copy.mailbox, copy.uid) == (at, uid)) {
+        if let Some(after) = &after {
+            copy.before.clone_from(after);
+        }
+    }
 }

@@ -368,6 +368,7 @@ impl Tenant {
             method: &call.method,
             target: &call.target,
             mailbox: info.mailbox.as_deref(),
+            part: call.part,
         });
         let mut reply = self.execute(call, route, &actions, crowd);
         for action in &actions {

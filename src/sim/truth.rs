@@ -10,7 +10,7 @@ use crate::domain::Provider;
 
 use super::{
     item_id::{GraphId, gmail_id},
-    mailstore::{Holding, IN_PLACE_ARCHIVE, L_SENT, Origin, RECOVERABLE, SENT},
+    mailstore::{Holding, IN_PLACE_ARCHIVE, L_SENT, Origin, RECOVERABLE, SENT, Trips},
     org::User,
     scenario::{How, Innocent, Lookalike, Snapshot, Watched},
     tenant::{Tenant, lock},
@@ -43,6 +43,8 @@ pub struct PlantedState {
     pub before: Snapshot,
     /// State now; absent when it is gone.
     pub now: Option<Snapshot>,
+    /// How often it was taken out of its owner's reach, and put back.
+    pub trips: Trips,
 }
 
 /// One innocent message.
@@ -111,6 +113,8 @@ pub struct Truth {
     pub clicked: Vec<Clicked>,
     /// Other messages of the scenario that were changed.
     pub others_touched: usize,
+    /// Sent copies of those who passed the campaign on that were changed.
+    pub sent_touched: usize,
     /// Messages that arrived over the wires since the start, by address;
     /// mailboxes without any are absent.
     pub letters: HashMap<String, usize>,
@@ -256,6 +260,14 @@ pub(super) fn truth(tenant: &Tenant) -> Truth {
             .filter_map(|one| innocent_state(tenant, one))
             .collect(),
         others_touched,
+        sent_touched: planted
+            .sent
+            .iter()
+            .filter(|(mailbox, uid)| {
+                let mailbox = tenant.mailbox(*mailbox);
+                mailbox.is_none_or(|m| m.item(*uid).is_none_or(|item| item.changes > 0))
+            })
+            .count(),
         letters,
     }
 }
@@ -282,11 +294,12 @@ fn planted_state(tenant: &Tenant, copy: &Watched) -> Option<PlantedState> {
         vanished: lock(&tenant.vanished).contains(&(copy.mailbox, copy.uid)),
         before: copy.before.clone(),
         now: Snapshot::of(&mailbox, copy.uid),
+        trips: item.map(|item| item.trips).unwrap_or_default(),
     })
 }
 
 /// The id by which the service would know an item.
-fn native_id(user: &User, uid: u32) -> String {
+pub(super) fn native_id(user: &User, uid: u32) -> String {
     let mailbox = user.index;
     match user.provider {
         Provider::Graph => GraphId::Immutable { mailbox, uid }.encode(),

@@ -90,6 +90,8 @@ async fn f10_two_instances_on_one_database_do_everything_once() {
     for instance in running {
         instance.await.expect("joined");
     }
+    // What waits for longer than a moment.
+    one.drain_ahead(TimeDelta::minutes(5)).await;
     all_is_well(&sim, "two instances");
     assert_eq!(moves(&sim), expected, "each copy is moved once");
     the_campaign(&one).await;
@@ -101,11 +103,17 @@ async fn f10_two_instances_on_one_database_do_everything_once() {
 async fn f22_a_damaged_blob_is_noticed_and_nothing_is_pulled_by_it() {
     let sim = tenant(20, 8, Some(INNOCENT.as_bytes().to_vec()));
     let stage = worked_off(&sim, Backend::Sqlite).await.expect("SQLite");
+    // What reporters handed in may be held for them; all else rests on the evidence.
+    let reporters: Vec<String> = sim.reporters().into_iter().map(|r| r.address).collect();
     let held = || {
         let truth = sim.truth();
-        truth.planted.iter().filter(|copy| !copy.reachable).count()
+        let others = truth
+            .planted
+            .iter()
+            .filter(|copy| !reporters.contains(&copy.mailbox));
+        others.filter(|copy| !copy.reachable).count()
     };
-    let before = held();
+    assert_eq!(held(), 0);
     let case = the_campaign(&stage).await;
     let rows = stage.app.store.read(stage.app.tenant);
     let seed = rows.submission(case.seed).await.expect("read");
@@ -118,7 +126,7 @@ async fn f22_a_damaged_blob_is_noticed_and_nothing_is_pulled_by_it() {
     let verdict = Verdict::Malicious;
     let decided = overturn::set_verdict(&stage.app, case.seed, verdict, "key_test", "sure").await;
     stage.drain_ahead(TimeDelta::minutes(10)).await;
-    assert_eq!(held(), before, "nothing is taken for a copy of it");
+    assert_eq!(held(), 0, "nothing is taken for a copy of it");
     let parked = rows.parked_jobs().await.expect("parked");
     assert!(
         decided.is_err() || !parked.is_empty(),

@@ -2,6 +2,7 @@
 
 mod budgets;
 mod leases;
+mod migrations;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
