@@ -21,7 +21,7 @@ pub(in super::super) struct VerdictForm {
     verdict: Option<String>,
     reason: Option<String>,
     /// The number of the decision that the page showed.
-    seen: Option<i32>,
+    seen: Option<String>,
 }
 
 fn back(to: &str) -> HttpResponse {
@@ -57,8 +57,13 @@ pub(in super::super) async fn set_verdict(
             "The reason is longer than 500 characters.",
         ));
     }
+    let seen = match form.seen.as_deref().map(str::parse::<i32>) {
+        Some(Err(_)) => return Err(PageError::Field("Read the case again.")),
+        Some(Ok(seen)) => Some(seen),
+        None => None,
+    };
     let actor = signed.actor();
-    overturn::set_verdict_as_read(&signed.app, id, verdict, (&actor, reason), form.seen).await?;
+    overturn::set_verdict_as_read(&signed.app, id, verdict, (&actor, reason), seen).await?;
     state.wake.notify();
     tracing::info!(submission = %id, key = %signed.analyst.key_id, "verdict set at the console");
     Ok(back(&format!("/console/submissions/{id}?done=verdict")))
