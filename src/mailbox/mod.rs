@@ -255,12 +255,6 @@ pub trait MailReader: Send + Sync {
     /// by Message-ID possibly several, since senders choose it.
     async fn find(&self, mailbox: &MailboxRef, hint: &ItemHint) -> Result<Vec<Seen>, MailboxError>;
 
-    /// Gets ready to ask these mailboxes in one request: what is fetched elsewhere first,
-    /// such as a token of each person's own. What fails here would fail for all of them.
-    async fn prepare(&self, _: &[MailboxRef]) -> Result<(), MailboxError> {
-        Ok(())
-    }
-
     /// Searches each mailbox once (all folders, Junk/Spam and Trash included).
     async fn search(
         &self,

@@ -51,10 +51,6 @@ impl MailReader for ReadOnly {
         self.0.find(mailbox, hint).await
     }
 
-    async fn prepare(&self, mailboxes: &[MailboxRef]) -> Result<(), MailboxError> {
-        self.0.prepare(mailboxes).await
-    }
-
     async fn search(
         &self,
         mailboxes: &[MailboxRef],

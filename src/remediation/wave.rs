@@ -13,8 +13,6 @@ use crate::{
 
 /// Messages of one mailbox that are looked at; one with more is named.
 const CANDIDATES: usize = 1_000;
-/// Requests that are got ready ahead of those that are under way.
-const READY: usize = 16;
 /// The pause after a credential was refused: a person has to act.
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
 
@@ -94,38 +92,21 @@ async fn on(
         .collect();
     let at_once = app.config.workers.search_concurrency * width / together;
     let answers: Vec<_> = futures::stream::iter(groups)
-        // A token is fetched while others search, not in their place.
-        .map(|group| ready(readers, group))
-        .buffer_unordered(READY)
-        .map(|(group, ready)| ask(readers, group, ready, query))
+        .map(|group| ask(readers, group, query))
         .buffer_unordered(at_once.max(1))
         .collect()
         .await;
     answers.into_iter().flatten().collect()
 }
 
-/// Mailboxes, and whether they can be asked.
-async fn ready(
-    readers: &Readers,
-    group: Vec<MailboxRef>,
-) -> (Vec<MailboxRef>, Result<(), MailboxError>) {
-    let ready = match group.first().and_then(|m| readers.of(m)) {
-        Some(provider) => provider.prepare(&group).await,
-        None => Ok(()),
-    };
-    (group, ready)
-}
-
 async fn ask(
     readers: &Readers,
     group: Vec<MailboxRef>,
-    ready: Result<(), MailboxError>,
     query: &MessageQuery,
 ) -> Vec<(MailboxRef, Result<Found, MailboxError>)> {
-    let answers = match (ready, group.first().and_then(|m| readers.of(m))) {
-        (Err(error), _) => group.iter().map(|_| Err(error.clone())).collect(),
-        (Ok(()), Some(provider)) => provider.search(&group, query).await,
-        (Ok(()), None) => group
+    let answers = match group.first().and_then(|m| readers.of(m)) {
+        Some(provider) => provider.search(&group, query).await,
+        None => group
             .iter()
             .map(|_| {
                 Err(MailboxError::NoMailbox(

@@ -181,13 +181,6 @@ impl MailReader for GmailMail {
         self.find_item(mailbox, hint).await
     }
 
-    async fn prepare(&self, mailboxes: &[MailboxRef]) -> Result<(), MailboxError> {
-        for mailbox in mailboxes {
-            self.wire.token(mailbox).await?;
-        }
-        Ok(())
-    }
-
     /// What was deleted for good is out of the API's reach: `recoverable` adds
     /// nothing here.
     async fn search(

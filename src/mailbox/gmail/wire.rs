@@ -67,12 +67,6 @@ impl Delegate for Watch {
 }
 
 impl Wire {
-    /// Fetches the token that calls as `mailbox` bear, where there is none yet.
-    pub(super) async fn token(&self, mailbox: &MailboxRef) -> Result<(), MailboxError> {
-        let seat = self.seats.of(mailbox.key()).await?;
-        seat.access.token(&[SCOPE]).await.map(drop)
-    }
-
     /// Runs one SDK call as `mailbox`. A 401 renews the token once and runs it
     /// again, for a refused credential has carried nothing out.
     pub(super) async fn call<T>(
