@@ -346,20 +346,30 @@ impl<C: ConnectionTrait> Scope<'_, C> {
         rows.into_iter().map(Judgement::of).collect()
     }
 
-    /// The number of the decision that stands for a submission: its campaign's, or, while
-    /// it belongs to none, how many decisions of people it has had.
+    /// A submission with the number of the decision that it shows: its campaign's, or,
+    /// while it belongs to none, how many decisions of people it has had. The number is read
+    /// before what is shown: of a decision made between the two it is too low, so that
+    /// whoever decides on what they saw is told, and never too high.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn decision_version(&self, submission: &Submission) -> Result<i32, StoreError> {
-        let campaign = match submission.campaign {
+    pub async fn submission_as_decided(
+        &self,
+        id: SubmissionId,
+    ) -> Result<Option<(Submission, i32)>, StoreError> {
+        let Some(before) = self.submission(id).await? else {
+            return Ok(None);
+        };
+        let campaign = match before.campaign {
             Some(id) => self.campaign(id).await?,
             None => None,
         };
-        match campaign {
-            Some(campaign) => Ok(campaign.decision_version),
-            None => self.decisions_of(submission.id).await,
-        }
+        let version = match campaign {
+            Some(campaign) => campaign.decision_version,
+            None => self.decisions_of(id).await?,
+        };
+        let shown = self.submission(id).await?;
+        Ok(shown.map(|shown| (shown, version)))
     }
 
     /// How often a person decided about a submission.

@@ -55,8 +55,9 @@ pub async fn set_verdict(
 }
 
 /// The same, on the decision that was read: `seen` is its number as
-/// [`Scope::decision_version`](crate::store::Scope::decision_version) gave it. Of two analysts who decide at once on what both read, the
-/// first is heard, and the other is told.
+/// [`Scope::submission_as_decided`](crate::store::Scope::submission_as_decided) gave it.
+/// Of two analysts who decide at once on what both read, the first is heard, and the other
+/// is told.
 ///
 /// # Errors
 /// [`OverturnError::Changed`] when another decision stands there; see [`OverturnError`].

@@ -81,15 +81,14 @@ pub(in crate::http) async fn read(
     id: web::Path<SubmissionId>,
 ) -> Result<web::Json<SubmissionDetail>, Problem> {
     let rows = state.app.store.read(state.app.tenant);
-    let found = rows
-        .submission(*id)
+    let (found, decision_version) = rows
+        .submission_as_decided(*id)
         .await?
         .ok_or(Problem::new(Code::NotFound))?;
     let reports = rows.reports_of(found.id).await?;
     let pulls = rows.pulls_of_submission(found.id).await?;
     let timeline = rows.timeline(Some(found.id), found.campaign).await?;
     let egress = rows.egress_of(found.id).await?;
-    let decision_version = rows.decision_version(&found).await?;
     let assessment = known::assessment(&found).cloned();
     if found.findings.is_some() {
         // They hold the message's text.

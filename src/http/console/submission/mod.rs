@@ -438,7 +438,8 @@ async fn gathered(
     may: May,
 ) -> Result<Material, PageError> {
     let rows = signed.app.store.read(signed.session.tenant);
-    let submission = rows.submission(id).await?.ok_or(PageError::NotFound)?;
+    let found = rows.submission_as_decided(id).await?;
+    let (submission, decision) = found.ok_or(PageError::NotFound)?;
     let reports = rows.reports_of(id).await?;
     let mut names = key_names(signed).await?;
     names.extend(reports.iter().filter_map(reporter_name));
@@ -450,7 +451,7 @@ async fn gathered(
         reports,
         pulls: rows.pulls_of_submission(id).await?,
         campaign,
-        decision: rows.decision_version(&submission).await?,
+        decision,
         events: rows.timeline(Some(id), submission.campaign).await?,
         names,
         egress: rows.egress_of(id).await?,
